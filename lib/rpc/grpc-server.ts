@@ -1,0 +1,102 @@
+import {
+  Server,
+  ServerCredentials,
+  type ServerOptions,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import type { PackageDefinition } from "@grpc/proto-loader";
+import { ReflectionService } from "@grpc/reflection";
+import { HealthImplementation } from "grpc-health-check";
+import { ShardpoolError } from "../errors.js";
+import { openServerWindows } from "./flow-control.js";
+
+export interface GrpcServerOptions {
+  /** `host:port`, where port 0 picks a free one, or `unix:PATH`. */
+  readonly listenAddress: string;
+  readonly services: readonly {
+    readonly definition: ServiceDefinition;
+    readonly implementation: UntypedServiceImplementation;
+  }[];
+  /** What reflection shows; the `.proto` files of `services`. */
+  readonly packages: readonly PackageDefinition[];
+  readonly messageBytesMax: number;
+  readonly serverOptions?: ServerOptions;
+}
+
+/** A listening gRPC server with health and reflection, in the state NOT_SERVING. */
+export interface GrpcServer {
+  /** The address bound, with its real port. */
+  readonly address: string;
+  /** What grpc.health.v1 answers for `service`; "" is the process as a whole. */
+  setServing(service: string, serving: boolean): void;
+  /**
+   * Reports NOT_SERVING, lets calls in flight end for up to `graceMs`, then closes. Idle streams
+   * count as calls, so a server with open streams takes the whole of `graceMs` unless its own code
+   * ends them first.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/**
+ * Starts a gRPC server.
+ *
+ * @throws ShardpoolError ADDRESS_IN_USE when the address cannot be bound.
+ */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const server = new Server({
+    "grpc.max_receive_message_length": options.messageBytesMax,
+    "grpc.max_send_message_length": options.messageBytesMax,
+    ...options.serverOptions,
+  });
+  openServerWindows(server);
+  for (const { definition, implementation } of options.services) {
+    server.addService(definition, implementation);
+  }
+  const health = new HealthImplementation({ "": "NOT_SERVING" });
+  health.addToServer(server);
+  for (const definition of options.packages) new ReflectionService(definition).addToServer(server);
+
+  const address = await bind(server, options.listenAddress);
+  return {
+    address,
+    setServing: (service, serving) => {
+      health.setStatus(service, serving ? "SERVING" : "NOT_SERVING");
+    },
+    close: async (graceMs) => {
+      health.setStatus("", "NOT_SERVING");
+      await shutDown(server, graceMs);
+    },
+  };
+}
+
+function bind(server: Server, listenAddress: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(listenAddress, ServerCredentials.createInsecure(), (error, port) => {
+      if (error) {
+        reject(
+          new ShardpoolError(
+            "ADDRESS_IN_USE",
+            `cannot listen on ${listenAddress}: it is in use or not an address of this machine`,
+            { cause: error },
+          ),
+        );
+      } else if (listenAddress.startsWith("unix:")) resolve(listenAddress);
+      else resolve(listenAddress.replace(/:\d+$/, `:${port}`));
+    });
+  });
+}
+
+/** `tryShutdown` waits for clients that never hang up, so it gets a limit. */
+function shutDown(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,6 @@
+import { Command } from "commander";
+
+/** `shardpool plan`. */
+export function planCommand(): Command {
+  return new Command("plan").description("Places table partitions on shards.");
+}
