@@ -11,6 +11,8 @@ import { frontendCommand } from "../frontend/frontend-command.js";
 import { modelCommand } from "../model/model-command.js";
 import { planCommand } from "../plan/plan-command.js";
 import { shardCommand } from "../shard/shard-command.js";
+import { exitOnStopSignals } from "./stop-signals.js";
+import { stopWithParent } from "./stop-with-parent.js";
 
 /** Exit code of a command line that could not be understood, as shells use it. */
 const EXIT_USAGE = 2;
@@ -21,6 +23,8 @@ const EXIT_FAILED = 1;
  * failed, 2 when the command line is wrong, 130 after Ctrl-C.
  */
 export async function runCli(argv: readonly string[]): Promise<void> {
+  exitOnStopSignals();
+  stopWithParent();
   try {
     await createProgram().parseAsync(argv);
   } catch (error) {
