@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync, rmSync, statSync } from "node:fs";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fromFileError, ShardpoolError } from "./errors.js";
 
@@ -51,16 +51,14 @@ export async function writeWhole<T>(
   }
 }
 
+/** Writes a file whole or not at all. */
+export async function writeFileWhole(target: string, content: string | Uint8Array): Promise<void> {
+  await writeWhole(target, (partialPath) => writeFile(partialPath, content));
+}
+
 /** Writes a JSON file whole or not at all, indented for people. */
 export async function writeJsonFile(target: string, value: unknown): Promise<void> {
-  await writeWhole(target, async (partialPath) => {
-    const handle = await open(partialPath, "w");
-    try {
-      await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
-    } finally {
-      await handle.close();
-    }
-  });
+  await writeFileWhole(target, `${JSON.stringify(value, null, 2)}\n`);
 }
 
 /**
@@ -102,7 +100,8 @@ async function moveAside(target: string, partialPath: string): Promise<void> {
   rmSync(oldPath, { recursive: true, force: true });
 }
 
-async function syncPath(path: string): Promise<void> {
+/** Puts a file, or a folder's list of names, on disk. */
+export async function syncPath(path: string): Promise<void> {
   const handle = await open(path, "r");
   try {
     await handle.sync();

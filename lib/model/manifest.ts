@@ -110,7 +110,13 @@ function* relationProblems(manifest: ModelManifest): Generator<string> {
     GOLDEN_FILE,
     ...manifest.tables.map((table) => tableFileOf(table.name)),
   ];
-  for (const file of files) if (!(file in manifest.files)) yield `files: ${file} is missing`;
+  for (const file of files) {
+    if (!Object.hasOwn(manifest.files, file)) yield `files: ${file} is missing`;
+  }
+  // A path out of the folder is among what this refuses.
+  for (const file of Object.keys(manifest.files)) {
+    if (!files.includes(file)) yield `files: ${file} is not a file of a model`;
+  }
 }
 
 function* unequalDims(
@@ -132,7 +138,7 @@ export function hashManifest(manifest: ModelManifest): string {
 }
 
 /** Width of the `pooled` input of the dense part: the features' dims, in feature order, summed. */
-export function pooledWidthOf(manifest: ModelManifest): number {
+export function pooledWidthOf(manifest: Pick<ModelManifest, "tables" | "features">): number {
   const dims = new Map(manifest.tables.map((table) => [table.name, table.embeddingDim]));
   return manifest.features.reduce((sum, feature) => sum + dims.get(feature.table)!, 0);
 }
