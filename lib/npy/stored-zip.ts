@@ -38,9 +38,7 @@ export async function readZipEntries(path: string): Promise<ZipEntry[]> {
           `${path} declares ${zip.entryCount} entries; at most ${ENTRY_COUNT_MAX} are read`,
         );
       }
-      const entries = await listEntries(zip, path);
-      assertApart(entries, path);
-      return entries;
+      return await listEntries(zip, path);
     } finally {
       zip.close();
     }
@@ -51,6 +49,7 @@ export async function readZipEntries(path: string): Promise<ZipEntry[]> {
 
 async function listEntries(zip: ZipReader, path: string): Promise<ZipEntry[]> {
   const entries: ZipEntry[] = [];
+  const spans: Span[] = [];
   for await (const entry of zip.eachEntry()) {
     const name = entry.fileName;
     // A folder's own entry ends with a slash and has no bytes.
@@ -64,27 +63,36 @@ async function listEntries(zip: ZipReader, path: string): Promise<ZipEntry[]> {
     const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
     const region = { offset: fileDataStart, bytes: entry.compressedSize };
     entries.push({ name, region, crc32: entry.crc32 });
+    const end = region.offset + region.bytes;
+    spans.push({ name, start: entry.relativeOffsetOfLocalHeader, end });
   }
+  assertApart(spans, path);
   return entries;
 }
 
+/** All bytes of an entry, its header included. */
+interface Span {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Overlapping entries make a small archive unpack to a huge one, or one file read as two. */
-function assertApart(entries: readonly ZipEntry[], path: string): void {
+function assertApart(spans: readonly Span[], path: string): void {
   const names = new Set<string>();
-  const byOffset = entries.toSorted((a, b) => a.region.offset - b.region.offset);
-  let end = 0;
-  for (const { name, region } of byOffset) {
+  let lastEnd = 0;
+  for (const { name, start, end } of spans.toSorted((a, b) => a.start - b.start)) {
     if (names.has(name)) {
       throw new ShardpoolError("FILE_CORRUPT", `${path} has two entries named ${name}`);
     }
     names.add(name);
-    if (region.offset < end) {
+    if (start < lastEnd) {
       throw new ShardpoolError(
         "FILE_CORRUPT",
-        `${path}: ${name} starts at byte ${region.offset}, inside the entry that ends at ${end}`,
+        `${path}: ${name} starts at byte ${start}, inside the entry that ends at ${lastEnd}`,
       );
     }
-    end = region.offset + region.bytes;
+    lastEnd = end;
   }
 }
 
