@@ -10,6 +10,7 @@ import {
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { ShardpoolError } from "../../../lib/errors.js";
 import {
   bytesOf,
   NPY_DTYPES,
@@ -182,6 +183,7 @@ describe("readNpz()", () => {
     ],
     ["more entries than are read", "LIMIT_EXCEEDED", () => withEntryCount(ENTRY_COUNT_MAX + 1)],
     ["more entries than there are", "FILE_CORRUPT", () => withEntryCount(2)],
+    ["a directory placed at byte 2^62", "FILE_CORRUPT", directoryFarAway],
     ["an array of objects", "FORMAT_UNSUPPORTED", objectArray],
   ];
   for (const [what, code, bytes] of corrupted) {
@@ -191,6 +193,24 @@ describe("readNpz()", () => {
       await assert.rejects(readNpz(path), { code, message: /bad\.npz/ });
     });
   }
+
+  it("reads or refuses with a code whatever bytes are changed", async () => {
+    const whole = archiveOf(vector("a", 1), vector("b", 2));
+    const position = fc.nat({ max: whole.length - 1 });
+    const changes = fc.array(fc.tuple(position, fc.nat({ max: 255 })), { minLength: 1 });
+    await fc.assert(
+      fc.asyncProperty(changes, fc.nat({ max: whole.length }), async (pairs, length) => {
+        const bytes = Buffer.from(whole);
+        for (const [at, value] of pairs) bytes[at] = value;
+        writeFileSync(path, bytes.subarray(0, length % 7 === 0 ? length : bytes.length));
+
+        await readNpz(path).catch((error: unknown) => {
+          assert.ok(error instanceof ShardpoolError, String(error));
+        });
+      }),
+      { numRuns: 300 },
+    );
+  });
 });
 
 /** An entry that is a .npy file of one uint8. */
@@ -239,6 +259,14 @@ function withEntryCount(count: number): Buffer {
   const zip64End = bytes.length - 22 - 20 - 56;
   bytes.writeBigUInt64LE(BigInt(count), zip64End + 24);
   bytes.writeBigUInt64LE(BigInt(count), zip64End + 32);
+  return bytes;
+}
+
+/** The position does not even fit what Node takes as one. */
+function directoryFarAway(): Buffer {
+  const bytes = archiveOf(vector("a", 1));
+  bytes.writeBigUInt64LE(2n ** 62n, bytes.length - 22 - 20 - 56 + 48);
+  bytes.writeBigUInt64LE(2n ** 62n, bytes.length - 22 - 20 + 8);
   return bytes;
 }
 
