@@ -65,7 +65,10 @@ function choose(
 ): Interaction {
   const { bottomWidth, topWidth, embeddingDims } = widths;
   const [first, second] = fitting;
-  if (first !== undefined && (wanted === undefined ? second === undefined : fitting.includes(wanted))) {
+  if (
+    first !== undefined &&
+    (wanted === undefined ? second === undefined : fitting.includes(wanted))
+  ) {
     return wanted ?? first;
   }
   const dims = [...new Set(embeddingDims)].join(", ");
