@@ -1,0 +1,245 @@
+import { type Clock, systemClock } from "../../lib/clock.js";
+import { ShardpoolError } from "../../lib/errors.js";
+import type { ShardingPlan } from "../../lib/plan/plan.js";
+import { openShardStore, type ShardStore } from "../store/shard-store.js";
+import { rowCountOf, type StoreCatalog, type StoredPartition } from "../store/store-catalog.js";
+import { BlockFetcher, reasonToGiveUp } from "./block-fetcher.js";
+import { LookupJob, type PartitionWants } from "./lookup-job.js";
+import {
+  type LookupLimits,
+  type LookupReply,
+  type LookupRequest,
+  validateLookup,
+} from "./lookup-request.js";
+import { LookupTally } from "./lookup-tally.js";
+import { type CachedPartition, layOutMemory } from "./memory-layout.js";
+import { type PartitionCache, slotBytesOf } from "./partition-cache.js";
+import { WaitingRoom } from "./waiting-room.js";
+
+export interface LookupEngineOptions {
+  readonly storePath: string;
+  /** Where each partition's cacheBytes come from; without it every partition of the store is served. */
+  readonly plan?: ShardingPlan;
+  /** The shard of the plan; the store's own unless told. */
+  readonly shardId?: string;
+  /** Row bytes kept in memory, shared out by row bytes; without a plan only. All rows unless told. */
+  readonly cacheBytes?: number;
+  /** Bound on all memory of the engine; no bound unless told. */
+  readonly memoryBytesMax?: number;
+  readonly limits?: Partial<EngineLimits>;
+  readonly clock?: Clock;
+}
+
+export interface EngineLimits extends LookupLimits {
+  /** Bytes of missed rows a lookup copies at a time; a lookup that misses more goes in passes. */
+  readonly missedBytesMax: number;
+  /** Lookups that wait for blocks at a time, each with its copies. */
+  readonly waitingMax: number;
+  /** Lookups that wait for their turn to wait. */
+  readonly queuedMax: number;
+}
+
+export const DEFAULT_ENGINE_LIMITS: EngineLimits = {
+  // MLPerf's largest query has 700 samples, of 214 values each in all tables.
+  sampleCountMax: 4096,
+  valueCountMax: 1024 * 1024,
+  replyBytesMax: 64 * 1024 * 1024,
+  // A batch of 128 bags of 20 rows of 64 float32, every row missed, in one pass.
+  missedBytesMax: 1024 * 1024,
+  waitingMax: 32,
+  queuedMax: 256,
+};
+
+/** A partition as a lookup names it: its number is its place in the engine's list. */
+export interface EnginePartition {
+  readonly stored: StoredPartition;
+  readonly cacheBytesMax: number;
+}
+
+/** Counted since the engine was opened. */
+export interface PartitionCounters {
+  readonly rowsHit: number;
+  readonly rowsMissed: number;
+  readonly blocksRead: number;
+  readonly blocksEvicted: number;
+  readonly cacheBytesResident: number;
+}
+
+/** Looks rows up and pools them: the memory tier over one shard store. */
+export interface LookupEngine {
+  readonly catalog: StoreCatalog;
+  readonly partitions: readonly EnginePartition[];
+  readonly limits: EngineLimits;
+  /** Bytes of memory the engine can come to. */
+  readonly memoryBytes: number;
+  /**
+   * Sums the rows of every bag. A lookup whose rows are all in memory is done before this returns;
+   * one that misses waits without holding others up.
+   *
+   * @throws ShardpoolError REQUEST_INVALID, ROW_OUT_OF_RANGE, LIMIT_EXCEEDED or PARTITION_NOT_HELD
+   * before any row is read; BLOCK_CORRUPT, DEADLINE_EXCEEDED, CALL_CANCELLED, SERVER_OVERLOADED or
+   * SERVER_DRAINING.
+   */
+  lookup(request: LookupRequest): Promise<LookupReply>;
+  counters(partition: number): PartitionCounters;
+  /** Lookups in flight are refused with SERVER_DRAINING. */
+  close(): void;
+}
+
+/**
+ * Opens a store for lookups.
+ *
+ * @throws ShardpoolError CONFIG_INVALID when the caches do not fit `memoryBytesMax`, PLAN_MISMATCH
+ * when the store lacks a partition of the plan, and what `openShardStore` throws.
+ */
+export function openLookupEngine(options: LookupEngineOptions): LookupEngine {
+  const store = openShardStore(options.storePath);
+  try {
+    return createEngine(store, options);
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEngine {
+  const clock = options.clock ?? systemClock;
+  const limits: EngineLimits = { ...DEFAULT_ENGINE_LIMITS, ...options.limits };
+  const cached = options.plan
+    ? plannedPartitions(store, options.plan, options.shardId ?? store.catalog.shardId)
+    : sharedOut(store.catalog.partitions, options.cacheBytes);
+  const { caches, bytes } = layOutMemory(cached);
+  const memoryBytes = bytes + limits.waitingMax * limits.missedBytesMax;
+  if (options.memoryBytesMax !== undefined && memoryBytes > options.memoryBytesMax) {
+    throw new ShardpoolError(
+      "CONFIG_INVALID",
+      `the caches and their index need ${memoryBytes} bytes, memoryBytesMax is ${options.memoryBytesMax}`,
+    );
+  }
+  const fetcher = new BlockFetcher(store, clock);
+  const lookups = new Lookups(caches, fetcher, limits, clock);
+  return {
+    catalog: store.catalog,
+    partitions: cached.map(({ partition, cacheBytes }) => ({
+      stored: partition,
+      cacheBytesMax: cacheBytes,
+    })),
+    limits,
+    memoryBytes,
+    lookup: (request) => lookups.lookup(request),
+    counters: (partition) => countersOf(caches[partition]!),
+    close: () => {
+      fetcher.close();
+      store.close();
+    },
+  };
+}
+
+function plannedPartitions(
+  store: ShardStore,
+  plan: ShardingPlan,
+  shardId: string,
+): CachedPartition[] {
+  if (plan.model.hash !== store.catalog.modelHash) {
+    throw new ShardpoolError(
+      "PLAN_MISMATCH",
+      `the plan is for model ${plan.model.name} version ${plan.model.version} (${plan.model.hash.slice(0, 12)}), ` +
+        `${store.path} holds ${store.catalog.modelName} version ${store.catalog.modelVersion} (${store.catalog.modelHash.slice(0, 12)})`,
+    );
+  }
+  const storedById = new Map(store.catalog.partitions.map((stored) => [stored.id, stored]));
+  const planned = plan.partitions.filter((partition) => partition.shards.includes(shardId));
+  if (planned.length === 0) {
+    throw new ShardpoolError("PLAN_MISMATCH", `the plan puts no partition on shard ${shardId}`);
+  }
+  return planned.map(({ id, table, cacheBytes }) => {
+    const partition = storedById.get(id);
+    if (partition === undefined) {
+      throw new ShardpoolError(
+        "PLAN_MISMATCH",
+        `${store.path} lacks partition ${id} of table ${table}, which the plan puts on ${shardId}`,
+      );
+    }
+    return { partition, cacheBytes };
+  });
+}
+
+function sharedOut(
+  partitions: readonly StoredPartition[],
+  cacheBytes: number | undefined,
+): CachedPartition[] {
+  const bytesOf = (partition: StoredPartition): number =>
+    rowCountOf(partition) * partition.rowBytes;
+  const total = partitions.reduce((sum, partition) => sum + bytesOf(partition), 0);
+  const share = cacheBytes === undefined ? 1 : Math.min(1, cacheBytes / total);
+  return partitions.map((partition) => ({
+    partition,
+    cacheBytes: Math.floor(bytesOf(partition) * share),
+  }));
+}
+
+function countersOf(cache: PartitionCache): PartitionCounters {
+  return {
+    rowsHit: cache.rowsHit,
+    rowsMissed: cache.rowsMissed,
+    blocksRead: cache.blocksRead,
+    blocksEvicted: cache.evictedCount,
+    cacheBytesResident: cache.residentBlockCount * slotBytesOf(cache.partition),
+  };
+}
+
+/** Takes lookups from their validation to their answer. */
+class Lookups {
+  readonly #caches: readonly PartitionCache[];
+  readonly #fetcher: BlockFetcher;
+  readonly #limits: EngineLimits;
+  readonly #clock: Clock;
+  readonly #room: WaitingRoom;
+  #lastStamp = 0;
+
+  constructor(
+    caches: readonly PartitionCache[],
+    fetcher: BlockFetcher,
+    limits: EngineLimits,
+    clock: Clock,
+  ) {
+    this.#caches = caches;
+    this.#fetcher = fetcher;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#room = new WaitingRoom(limits.waitingMax, limits.queuedMax);
+  }
+
+  async lookup(request: LookupRequest): Promise<LookupReply> {
+    const pooledCount = validateLookup(request, this.#caches, this.#limits);
+    this.#lastStamp = (this.#lastStamp + 1) >>> 0;
+    const tally = new LookupTally(this.#lastStamp, this.#limits.missedBytesMax, this.#clock);
+    const job = new LookupJob(request, this.#caches, pooledCount, tally);
+    const wants = job.advance(this.#room.hasRoom);
+    return wants === undefined ? job.reply() : this.#waitForBlocks(job, wants);
+  }
+
+  async #waitForBlocks(
+    job: LookupJob,
+    firstWants: readonly PartitionWants[],
+  ): Promise<LookupReply> {
+    const { request, tally } = job;
+    await this.#room.enter();
+    try {
+      tally.queueLap();
+      // Without room at first, nothing was wanted yet.
+      let wants = firstWants.length > 0 ? firstWants : job.advance(true);
+      while (wants !== undefined) {
+        const error = reasonToGiveUp(request, this.#clock.nowMs());
+        if (error) throw error;
+        tally.blocksRead += wants.reduce((sum, { blocks }) => sum + blocks.length, 0);
+        await this.#fetcher.fetch(wants, request, tally.stamp);
+        tally.ssdLap();
+        wants = job.advance(true);
+      }
+      return job.reply();
+    } finally {
+      this.#room.leave();
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import type { LookupReply, LookupRequest } from "./lookup-request.js";
+import type { LookupTally } from "./lookup-tally.js";
+import type { WantedBlock } from "./missed-rows.js";
+import type { PartitionCache } from "./partition-cache.js";
+import { SegmentJob } from "./segment-job.js";
+
+/** Blocks of one partition that a lookup waits for. */
+export interface PartitionWants {
+  readonly cache: PartitionCache;
+  readonly blocks: readonly WantedBlock[];
+}
+
+/**
+ * One lookup on its way. `advance` sums what is at hand, each segment up to its first missing row,
+ * and says which blocks are missing; it is called again when they have come. Missed rows are copied
+ * to the lookup, at most as many at a time as its tally allows: what misses more goes in passes.
+ */
+export class LookupJob {
+  readonly request: LookupRequest;
+  readonly tally: LookupTally;
+  readonly #pooled: Float32Array;
+  #unfinished: readonly SegmentJob[];
+
+  /** @param request Validated. @param pooledCount Float32 values of the answer. */
+  constructor(
+    request: LookupRequest,
+    caches: readonly PartitionCache[],
+    pooledCount: number,
+    tally: LookupTally,
+  ) {
+    this.request = request;
+    this.tally = tally;
+    // Not zeroed here: every segment writes all of its part.
+    this.#pooled = new Float32Array(Buffer.allocUnsafeSlow(pooledCount * 4).buffer);
+    let start = 0;
+    this.#unfinished = request.segments.map((segment) => {
+      const cache = caches[segment.partition]!;
+      const end = start + segment.lengths.length * cache.columnCount;
+      const sums = this.#pooled.subarray(start, end);
+      start = end;
+      return new SegmentJob(segment, cache, sums, tally);
+    });
+  }
+
+  /**
+   * Goes as far as it can.
+   *
+   * @param mayWant With false, it only sums: nothing is copied for it, and it names no blocks.
+   * @returns What it waits for; nothing when it is done.
+   */
+  advance(mayWant: boolean): readonly PartitionWants[] | undefined {
+    const unfinished: SegmentJob[] = [];
+    const wants: PartitionWants[] = [];
+    for (const segmentJob of this.#unfinished) {
+      const blocks = segmentJob.advance(mayWant);
+      if (blocks === undefined) continue;
+      unfinished.push(segmentJob);
+      wants.push({ cache: segmentJob.cache, blocks });
+    }
+    this.#unfinished = unfinished;
+    return unfinished.length === 0 ? undefined : wants;
+  }
+
+  /** The answer, once `advance` has nothing to wait for. */
+  reply(): LookupReply {
+    const { rowsHit, rowsMissed, blocksRead, queueMs, memoryMs, ssdMs, poolMs, totalMs } =
+      this.tally;
+    return {
+      pooled: this.#pooled,
+      rowsHit,
+      rowsMissed,
+      blocksRead,
+      timings: {
+        queueUs: Math.round(queueMs * 1000),
+        memoryUs: Math.round(memoryMs * 1000),
+        ssdUs: Math.round(ssdMs * 1000),
+        poolUs: Math.round(poolMs * 1000),
+        totalUs: Math.round(totalMs * 1000),
+      },
+    };
+  }
+}

@@ -1,0 +1,205 @@
+import { LRUCache } from "lru-cache";
+import type { PoolKernel } from "../kernels/kernels.js";
+import { columnCountOf, rowCountOf, type StoredPartition } from "../store/store-catalog.js";
+import type { Slab, SlabLayout } from "./slab.js";
+
+/** lru-cache's own memory an entry; measured. */
+export const LRU_ENTRY_BYTES = 77;
+
+/** Blocks an eviction may find used since the LRU last heard of them before one has to go anyway. */
+const SECOND_CHANCES_MAX = 64;
+
+/** Where a partition's index and slots lie in its slab. */
+export interface CacheAreas {
+  readonly slotCount: number;
+  readonly slotByBlockPtr: number;
+  readonly stampBySlotPtr: number;
+  readonly slotsPtr: number;
+}
+
+/** Row bytes of a whole block, which is what a slot holds. */
+export function slotBytesOf(partition: StoredPartition): number {
+  return partition.rowsPerBlock * partition.rowBytes;
+}
+
+/** How many slots `cacheBytes` pay for; all blocks when they pay for all rows. */
+export function slotCountFor(partition: StoredPartition, cacheBytes: number): number {
+  if (cacheBytes >= rowCountOf(partition) * partition.rowBytes) return partition.blockCount;
+  return Math.min(partition.blockCount, Math.floor(cacheBytes / slotBytesOf(partition)));
+}
+
+export function reserveCacheAreas(
+  layout: SlabLayout,
+  partition: StoredPartition,
+  slotCount: number,
+): CacheAreas {
+  return {
+    slotCount,
+    slotByBlockPtr: layout.reserve(partition.blockCount * 4),
+    stampBySlotPtr: layout.reserve(slotCount * 4),
+    slotsPtr: layout.reserve(slotCount * slotBytesOf(partition)),
+  };
+}
+
+/**
+ * The memory tier of one partition: which of its blocks are in memory, and where.
+ *
+ * A hit costs an index read and a stamp on the slot. Recency reaches lru-cache later, when it has to
+ * name a block that leaves: a block whose stamp moved since is told to be recent and the next oldest
+ * is asked. So a lookup that only hits pays nothing for the LRU, and a block is told at most once a
+ * batch. With room for every block nothing ever leaves, and there is no LRU at all.
+ */
+export class PartitionCache {
+  readonly partition: StoredPartition;
+  readonly rowCount: number;
+  readonly columnCount: number;
+  readonly slab: Slab;
+  readonly slotCount: number;
+  readonly #areas: CacheAreas;
+  readonly #rowsShift: number;
+  readonly #slotByBlock: Int32Array;
+  readonly #stampBySlot: Uint32Array;
+  /** The stamp each slot had when the LRU last heard of its block. */
+  readonly #toldStampBySlot: Uint32Array;
+  readonly #freeSlots: Int32Array;
+  #freeCount: number;
+  readonly #lru: LRUCache<number, number> | undefined;
+  readonly #sum: PoolKernel;
+  readonly #weightedSum: PoolKernel;
+  #evictedCount = 0;
+  #rowsHit = 0;
+  #rowsMissed = 0;
+  #blocksRead = 0;
+
+  constructor(partition: StoredPartition, slab: Slab, areas: CacheAreas) {
+    const { slotCount, slotByBlockPtr, stampBySlotPtr } = areas;
+    const { buffer } = slab.bytes;
+    this.partition = partition;
+    this.rowCount = rowCountOf(partition);
+    this.columnCount = columnCountOf(partition);
+    this.slab = slab;
+    this.slotCount = slotCount;
+    this.#areas = areas;
+    this.#rowsShift = Math.log2(partition.rowsPerBlock);
+    this.#slotByBlock = new Int32Array(buffer, slotByBlockPtr, partition.blockCount).fill(-1);
+    this.#stampBySlot = new Uint32Array(buffer, stampBySlotPtr, slotCount);
+    this.#toldStampBySlot = new Uint32Array(slotCount);
+    this.#freeSlots = Int32Array.from({ length: slotCount }, (_, i) => slotCount - 1 - i);
+    this.#freeCount = slotCount;
+    this.#sum = slab.kernels.sumFloat32;
+    this.#weightedSum = slab.kernels.weightedSumFloat32;
+    if (slotCount > 0 && slotCount < partition.blockCount) {
+      this.#lru = new LRUCache({
+        max: slotCount,
+        dispose: (slot, block) => this.#handBack(slot, block),
+      });
+    }
+  }
+
+  get residentBlockCount(): number {
+    return this.slotCount - this.#freeCount;
+  }
+
+  get evictedCount(): number {
+    return this.#evictedCount;
+  }
+
+  /** Row reads since the start, repeats counted, by whether memory had the row. */
+  get rowsHit(): number {
+    return this.#rowsHit;
+  }
+
+  get rowsMissed(): number {
+    return this.#rowsMissed;
+  }
+
+  get blocksRead(): number {
+    return this.#blocksRead;
+  }
+
+  countBlockRead(): void {
+    this.#blocksRead++;
+  }
+
+  countRows(hit: number, missed: number): void {
+    this.#rowsHit += hit;
+    this.#rowsMissed += missed;
+  }
+
+  /** A row's place in the order in which the store keeps rows. */
+  positionOf(rowId: number): number {
+    return rowId;
+  }
+
+  /** The block that holds a position. */
+  blockOf(position: number): number {
+    return position >>> this.#rowsShift;
+  }
+
+  /** A position's place among its block's rows. */
+  rowInBlock(position: number): number {
+    return position & (this.partition.rowsPerBlock - 1);
+  }
+
+  /**
+   * Turns the first `count` positions of the slab's scratch area into addresses, and gives the number
+   * of those whose block is not in memory; their indices are in the misses area, rising.
+   */
+  resolve(count: number, stamp: number): number {
+    const { scratch, kernels } = this.slab;
+    return kernels.resolveRows(
+      scratch.positionsPtr,
+      count,
+      scratch.addressesPtr,
+      scratch.missesPtr,
+      this.#rowsShift,
+      this.partition.rowBytes,
+      this.#areas.slotByBlockPtr,
+      this.slotCount,
+      this.#areas.slotsPtr,
+      this.#areas.stampBySlotPtr,
+      stamp,
+    );
+  }
+
+  /**
+   * Sums `bagCount` bags, as the lengths area says, onto the sums in the out area.
+   *
+   * @param weightsPtr One weight an address; absent for an unweighted sum.
+   */
+  pool(addressesPtr: number, bagCount: number, weightsPtr: number | undefined): void {
+    const { lengthsPtr, outPtr } = this.slab.scratch;
+    const kernel = weightsPtr === undefined ? this.#sum : this.#weightedSum;
+    kernel(addressesPtr, lengthsPtr, bagCount, outPtr, this.columnCount, weightsPtr ?? 0);
+  }
+
+  /** Takes a block that was read into memory, for as long as the LRU sees fit. */
+  admit(block: number, rows: Uint8Array, stamp: number): void {
+    if (this.slotCount === 0 || this.#slotByBlock[block] !== -1) return;
+    if (this.#freeCount === 0) this.#evictOne();
+    const slot = this.#freeSlots[--this.#freeCount]!;
+    this.slab.bytes.set(rows, this.#areas.slotsPtr + slot * slotBytesOf(this.partition));
+    this.#slotByBlock[block] = slot;
+    this.#stampBySlot[slot] = stamp;
+    this.#toldStampBySlot[slot] = stamp;
+    this.#lru?.set(block, slot);
+  }
+
+  #evictOne(): void {
+    const lru = this.#lru!;
+    for (let chances = SECOND_CHANCES_MAX; chances > 0; chances--) {
+      const oldest: number = lru.rkeys().next().value!;
+      const slot = this.#slotByBlock[oldest]!;
+      if (this.#stampBySlot[slot] === this.#toldStampBySlot[slot]) break;
+      this.#toldStampBySlot[slot] = this.#stampBySlot[slot]!;
+      lru.get(oldest);
+    }
+    lru.pop();
+    this.#evictedCount++;
+  }
+
+  #handBack(slot: number, block: number): void {
+    this.#slotByBlock[block] = -1;
+    this.#freeSlots[this.#freeCount++] = slot;
+  }
+}

@@ -1,0 +1,263 @@
+import type { LookupSegment } from "./lookup-request.js";
+import type { LookupTally } from "./lookup-tally.js";
+import { type MissedRows, MissingValues, NO_MISSED_ROWS, type WantedBlock } from "./missed-rows.js";
+import type { PartitionCache } from "./partition-cache.js";
+
+/**
+ * One segment of a lookup on its way. Its bags are summed in order, so how far it is comes down to a
+ * cursor: everything before it is in the sums, nothing after it.
+ */
+export class SegmentJob {
+  readonly cache: PartitionCache;
+  readonly #segment: LookupSegment;
+  readonly #tally: LookupTally;
+  /** `[bags][columns]`, this segment's part of the answer. */
+  readonly #sums: Float32Array;
+  /** Values summed so far. */
+  #cursor = 0;
+  /** The bag the cursor is in, and how many of its values are still to come. */
+  #bag = 0;
+  #bagRest: number;
+  /** Values already counted as hit or missed. */
+  #countedTo = 0;
+  #missed: MissedRows = NO_MISSED_ROWS;
+  #isStarted = false;
+
+  constructor(
+    segment: LookupSegment,
+    cache: PartitionCache,
+    sums: Float32Array,
+    tally: LookupTally,
+  ) {
+    this.#segment = segment;
+    this.cache = cache;
+    this.#sums = sums;
+    this.#tally = tally;
+    this.#bagRest = segment.lengths[0] ?? 0;
+  }
+
+  /**
+   * Sums what is at hand.
+   *
+   * @param mayWant With false, it only sums.
+   * @returns The blocks it waits for; nothing when it is done.
+   */
+  advance(mayWant: boolean): readonly WantedBlock[] | undefined {
+    if (!this.#isStarted) {
+      if (this.#fitsScratch() && this.#poolWhole()) return undefined;
+      this.#sums.fill(0);
+      this.#isStarted = true;
+    }
+    return this.#poolInParts(mayWant);
+  }
+
+  #fitsScratch(): boolean {
+    const { scratch } = this.cache.slab;
+    const { lengths, values } = this.#segment;
+    return (
+      values.length <= scratch.valueCount &&
+      lengths.length <= scratch.lengthCount &&
+      this.#sums.byteLength <= scratch.outBytes
+    );
+  }
+
+  /** The way of most segments: every row is in memory, and one call of a kernel sums it all. */
+  #poolWhole(): boolean {
+    const { lengths, values, weights } = this.#segment;
+    const { scratch, float32, uint32 } = this.cache.slab;
+    const missCount = this.#resolve(0, values.length);
+    if (missCount > 0) return false;
+
+    const out = scratch.outPtr >> 2;
+    uint32.set(lengths, scratch.lengthsPtr >> 2);
+    if (weights) float32.set(weights, scratch.weightsPtr >> 2);
+    float32.fill(0, out, out + this.#sums.length);
+    this.cache.pool(scratch.addressesPtr, lengths.length, weights && scratch.weightsPtr);
+    this.#sums.set(float32.subarray(out, out + this.#sums.length));
+    this.#tally.poolLap();
+    this.#isStarted = true;
+    this.#cursor = values.length;
+    return true;
+  }
+
+  /** Sums in parts that fit the scratch areas, up to the first row that is not at hand. */
+  #poolInParts(mayWant: boolean): readonly WantedBlock[] | undefined {
+    const { values, weights } = this.#segment;
+    const { scratch, float32 } = this.cache.slab;
+    while (this.#cursor < values.length) {
+      const from = this.#cursor;
+      const to = Math.min(values.length, from + scratch.valueCount);
+      const missCount = this.#resolve(from, to);
+      const { stop, missNumber, keptFrom } = this.#provideMissedRows(from, to, missCount);
+      if (weights) float32.set(weights.subarray(from, stop), scratch.weightsPtr >> 2);
+      this.#tally.memoryLap();
+      this.#poolBags(stop);
+      this.#tally.poolLap();
+      if (missNumber < missCount && !this.#isHeld(keptFrom, stop)) {
+        if (!mayWant) return [];
+        const wanted = this.#wantFrom(from, to, missNumber, missCount, keptFrom);
+        this.#tally.memoryLap();
+        return wanted;
+      }
+    }
+    this.#hold(NO_MISSED_ROWS);
+    return undefined;
+  }
+
+  /** Addresses of values `[from, to)`; those that are not in memory are in the misses area. */
+  #resolve(from: number, to: number): number {
+    const { scratch, uint32 } = this.cache.slab;
+    const { values } = this.#segment;
+    const part = from === 0 && to === values.length ? values : values.subarray(from, to);
+    uint32.set(part, scratch.positionsPtr >> 2);
+    const missCount = this.cache.resolve(part.length, this.#tally.stamp);
+    if (to > this.#countedTo) this.#count(from, to, missCount);
+    this.#tally.memoryLap();
+    return missCount;
+  }
+
+  /** Counts the values that no earlier pass has counted. */
+  #count(from: number, to: number, missCount: number): void {
+    const { scratch, uint32 } = this.cache.slab;
+    const misses = scratch.missesPtr >> 2;
+    let missed = missCount;
+    for (let i = 0; i < missCount && from + uint32[misses + i]! < this.#countedTo; i++) missed--;
+    const seen = to - Math.max(from, this.#countedTo);
+    this.#tally.rowsMissed += missed;
+    this.#tally.rowsHit += seen - missed;
+    this.cache.countRows(seen - missed, missed);
+    this.#countedTo = to;
+  }
+
+  /**
+   * Puts the copies of missed rows where kernels can read them, and their addresses in place.
+   *
+   * @returns The first value that has no address yet, the number of its miss (the count of misses
+   * when there is none), and the first held row that is not used up by then.
+   */
+  #provideMissedRows(
+    from: number,
+    to: number,
+    missCount: number,
+  ): { stop: number; missNumber: number; keptFrom: number } {
+    const { scratch, uint32, bytes } = this.cache.slab;
+    const { valueIndices, rows } = this.#missed;
+    const { rowBytes } = this.cache.partition;
+    const addresses = scratch.addressesPtr >> 2;
+    const misses = scratch.missesPtr >> 2;
+    const rowsEnd = scratch.rowsPtr + scratch.rowBytes;
+    let rowPtr = scratch.rowsPtr;
+    let held = 0;
+    for (let i = 0; i < missCount; i++) {
+      const offset = uint32[misses + i]!;
+      // A held row is left out when its block has come into memory since.
+      while (held < valueIndices.length && valueIndices[held]! < from + offset) held++;
+      if (valueIndices[held] !== from + offset || rowPtr + rowBytes > rowsEnd) {
+        return { stop: from + offset, missNumber: i, keptFrom: held };
+      }
+      bytes.set(rows.subarray(held * rowBytes, (held + 1) * rowBytes), rowPtr);
+      uint32[addresses + offset] = rowPtr;
+      rowPtr += rowBytes;
+    }
+    while (held < valueIndices.length && valueIndices[held]! < to) held++;
+    return { stop: to, missNumber: missCount, keptFrom: held };
+  }
+
+  /** Whether the next held row is the one of this value: then only room was short. */
+  #isHeld(keptFrom: number, valueIndex: number): boolean {
+    return this.#missed.valueIndices[keptFrom] === valueIndex;
+  }
+
+  /** Sums values from the cursor to `stop`, whose addresses start the addresses area. */
+  #poolBags(stop: number): void {
+    const { scratch, float32 } = this.cache.slab;
+    const { columnCount } = this.cache;
+    const from = this.#cursor;
+    const out = scratch.outPtr >> 2;
+    while (this.#cursor < stop) {
+      const skippedBytes = (this.#cursor - from) * 4;
+      const firstBag = this.#bag;
+      const bagCount = this.#takeBags(stop);
+      const sums = this.#sums.subarray(firstBag * columnCount, (firstBag + bagCount) * columnCount);
+      float32.set(sums, out);
+      this.cache.pool(
+        scratch.addressesPtr + skippedBytes,
+        bagCount,
+        this.#segment.weights && scratch.weightsPtr + skippedBytes,
+      );
+      sums.set(float32.subarray(out, out + sums.length));
+    }
+  }
+
+  /** Moves the cursor over as many bags as the scratch areas take, the last one perhaps in part. */
+  #takeBags(stop: number): number {
+    const { scratch, uint32 } = this.cache.slab;
+    const { lengths } = this.#segment;
+    const bagsMax = Math.min(
+      scratch.lengthCount,
+      Math.floor(scratch.outBytes / (this.cache.columnCount * 4)),
+    );
+    let bagCount = 0;
+    while (bagCount < bagsMax && this.#cursor < stop) {
+      const taken = Math.min(this.#bagRest, stop - this.#cursor);
+      uint32[(scratch.lengthsPtr >> 2) + bagCount++] = taken;
+      this.#cursor += taken;
+      this.#bagRest -= taken;
+      if (this.#bagRest === 0) this.#bagRest = lengths[++this.#bag] ?? 0;
+    }
+    return bagCount;
+  }
+
+  /** Lists the missing values from one miss on, as many as the bound on copied rows allows. */
+  #wantFrom(
+    from: number,
+    to: number,
+    missNumber: number,
+    missCount: number,
+    keptFrom: number,
+  ): readonly WantedBlock[] {
+    const { rowBytes } = this.cache.partition;
+    const missing = new MissingValues(this.#missed, keptFrom, rowBytes);
+    const bytesMax = this.#tally.missedBytesLeft + this.#missed.rows.length;
+    let first = missNumber;
+    let partFrom = from;
+    let partTo = to;
+    let count = missCount;
+    while (this.#addMissing(missing, partFrom, first, count, bytesMax)) {
+      if (partTo === this.#segment.values.length) break;
+      partFrom = partTo;
+      partTo = Math.min(this.#segment.values.length, partFrom + this.cache.slab.scratch.valueCount);
+      first = 0;
+      count = this.#resolve(partFrom, partTo);
+    }
+    const { missed, blocks } = missing.plan();
+    this.#hold(missed);
+    return blocks;
+  }
+
+  /** @returns False when the bound is reached. */
+  #addMissing(
+    missing: MissingValues,
+    from: number,
+    firstMiss: number,
+    missCount: number,
+    bytesMax: number,
+  ): boolean {
+    const { scratch, uint32 } = this.cache.slab;
+    const misses = scratch.missesPtr >> 2;
+    for (let i = firstMiss; i < missCount; i++) {
+      const index = from + uint32[misses + i]!;
+      if (missing.isHeld(index)) continue;
+      // One row is always taken, so that every pass gets further.
+      if (missing.bytes + missing.rowBytes > bytesMax && missing.count > 0) return false;
+      const position = this.cache.positionOf(this.#segment.values[index]!);
+      missing.add(index, this.cache.blockOf(position), this.cache.rowInBlock(position));
+    }
+    return true;
+  }
+
+  #hold(missed: MissedRows): void {
+    this.#tally.missedBytesLeft += this.#missed.rows.length - missed.rows.length;
+    this.#missed = missed;
+  }
+}

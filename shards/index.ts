@@ -1,0 +1,20 @@
+// The shard's public face: what the command line, the benchmarks and in-process callers may use.
+export {
+  type EnginePartition,
+  type LookupEngine,
+  type LookupEngineOptions,
+  openLookupEngine,
+  type PartitionCounters,
+} from "./engine/lookup-engine.js";
+export type {
+  LookupReply,
+  LookupRequest,
+  LookupSegment,
+  LookupTimings,
+} from "./engine/lookup-request.js";
+export {
+  type BuildShardStoreOptions,
+  type BuiltShardStore,
+  buildShardStore,
+} from "./store/build-shard-store.js";
+export type { StoreCatalog, StoredPartition } from "./store/store-catalog.js";

@@ -1,0 +1,35 @@
+// Turns row positions into addresses: position -> block -> slot -> row. A row whose block has no slot
+// gets address 0, and its index goes to `missesPtr`, rising. A slot that is used gets `stamp`, which
+// is all the recency a hit pays for.
+export function resolveRows(
+  positionsPtr: usize,
+  count: i32,
+  addressesPtr: usize,
+  missesPtr: usize,
+  rowsShift: i32,
+  rowBytes: u32,
+  slotByBlockPtr: usize,
+  slotCount: u32,
+  slotsPtr: usize,
+  stampBySlotPtr: usize,
+  stamp: u32,
+): i32 {
+  const rowMask: u32 = (<u32>1 << rowsShift) - 1;
+  const blockBytes: u32 = rowBytes << rowsShift;
+  let missPtr = missesPtr;
+  for (let i = 0; i < count; i++) {
+    const at = <usize>i << 2;
+    const position = load<u32>(positionsPtr + at);
+    const slot = load<u32>(slotByBlockPtr + (<usize>(position >> rowsShift) << 2));
+    // An absent block's slot is -1, and one in another memory is past slotCount: both are misses here.
+    if (slot < slotCount) {
+      store<u32>(stampBySlotPtr + (<usize>slot << 2), stamp);
+      store<u32>(addressesPtr + at, <u32>slotsPtr + slot * blockBytes + (position & rowMask) * rowBytes);
+    } else {
+      store<u32>(addressesPtr + at, 0);
+      store<u32>(missPtr, i);
+      missPtr += 4;
+    }
+  }
+  return <i32>((missPtr - missesPtr) >> 2);
+}

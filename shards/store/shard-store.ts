@@ -1,0 +1,118 @@
+import { existsSync, statSync } from "node:fs";
+import Database from "better-sqlite3";
+import { parseConfig } from "../../lib/config.js";
+import { fromFileError, ShardpoolError } from "../../lib/errors.js";
+import { isBlockIntact } from "./block-layout.js";
+import { fromSqliteError } from "./sqlite-error.js";
+import {
+  blockRowBytesOf,
+  describePartition,
+  hashCatalog,
+  STORE_FORMAT_VERSION,
+  type StoreCatalog,
+  type StoredPartition,
+  storeCatalogSchema,
+} from "./store-catalog.js";
+import { selectCatalog } from "./store-schema.js";
+
+/** Lets SQLite read from the page cache without copying; measured, 5-10 % of a warm block read. */
+const MMAP_BYTES = 2 ** 40;
+
+/** One connection to a shard store, for one thread. */
+export interface ShardStore {
+  readonly path: string;
+  readonly catalog: StoreCatalog;
+  /**
+   * The rows of one block, end to end, read and checked.
+   *
+   * @throws ShardpoolError BLOCK_CORRUPT when its checksum does not hold, FILE_CORRUPT when SQLite
+   * cannot follow the file.
+   */
+  readBlock(partition: StoredPartition, block: number): Buffer;
+  close(): void;
+}
+
+/**
+ * Opens a store and checks everything about it but the blocks, which are checked as they are read.
+ *
+ * @throws ShardpoolError FILE_NOT_FOUND, FILE_CORRUPT, FORMAT_UNSUPPORTED or HASH_MISMATCH.
+ */
+export function openShardStore(path: string): ShardStore {
+  if (!existsSync(path)) throw new ShardpoolError("FILE_NOT_FOUND", `no such file: ${path}`);
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(path, { readonly: true, fileMustExist: true });
+    assertWhole(db, path);
+    db.pragma(`mmap_size = ${MMAP_BYTES}`);
+    // One read transaction for life: nobody writes, and each read is spared its file locks.
+    db.exec("BEGIN");
+    const catalog = readCatalog(db, path);
+    return createStore(db, path, catalog);
+  } catch (error) {
+    db?.close();
+    throw fromSqliteError(fromFileError(error, path), path);
+  }
+}
+
+/** SQLite itself notices a cut file only when it reads past the end. */
+function assertWhole(db: Database.Database, path: string): void {
+  const pageCount = Number(db.pragma("page_count", { simple: true }));
+  const pageBytes = Number(db.pragma("page_size", { simple: true }));
+  const { size } = statSync(path);
+  if (size < pageCount * pageBytes) {
+    throw new ShardpoolError(
+      "FILE_CORRUPT",
+      `${path} is cut short: ${size} bytes, its header says ${pageCount * pageBytes}`,
+    );
+  }
+}
+
+function readCatalog(db: Database.Database, path: string): StoreCatalog {
+  const { raw, catalogHash } = selectCatalog(db);
+  const version = (raw as { formatVersion: unknown }).formatVersion;
+  if (version !== STORE_FORMAT_VERSION) {
+    throw new ShardpoolError(
+      "FORMAT_UNSUPPORTED",
+      `${path} has store format ${version}, this program reads ${STORE_FORMAT_VERSION}; build it again`,
+    );
+  }
+  const catalog = parseConfig(storeCatalogSchema, raw, path, "FILE_CORRUPT");
+  const found = hashCatalog(catalog);
+  if (found !== catalogHash) {
+    throw new ShardpoolError(
+      "HASH_MISMATCH",
+      `${path}: its catalog has hash ${found}, the file says ${catalogHash}`,
+    );
+  }
+  return catalog;
+}
+
+function createStore(db: Database.Database, path: string, catalog: StoreCatalog): ShardStore {
+  const select = db.prepare("SELECT bytes FROM blocks WHERE id = ?").pluck();
+  return {
+    path,
+    catalog,
+    readBlock: (partition, block) => {
+      const id = partition.firstBlock + block;
+      const rowBytes = blockRowBytesOf(partition, block);
+      const sealed = readSealed(select, id, path);
+      if (sealed === undefined || !isBlockIntact(sealed, id, rowBytes)) {
+        throw new ShardpoolError(
+          "BLOCK_CORRUPT",
+          `${path}: block ${id} (${describePartition(partition)}) fails its checksum`,
+        );
+      }
+      return sealed.subarray(0, rowBytes);
+    },
+    close: () => db.close(),
+  };
+}
+
+function readSealed(select: Database.Statement, id: number, path: string): Buffer | undefined {
+  try {
+    const value: unknown = select.get(id);
+    return Buffer.isBuffer(value) ? value : undefined;
+  } catch (error) {
+    throw fromSqliteError(error, path);
+  }
+}

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import type { Model } from "../../../lib/model/model-directory.js";
+import { Random } from "../../../lib/random.js";
+import {
+  buildShardStore,
+  type LookupEngine,
+  type LookupRequest,
+  openLookupEngine,
+} from "../../../shards/index.js";
+import { type PlainPartition, poolByPlainLoop } from "../../support/plain-pooling.js";
+import {
+  decodedTable,
+  makePlan,
+  makeShardModel,
+  type PartitionChoice,
+} from "../../support/shard-model.js";
+import { tempFolder } from "../../support/temp-folder.js";
+
+const SEED_MAX = 2 ** 31;
+
+describe("LookupEngine", () => {
+  it("sums as a plain loop does, whatever the cache, the bags and the splits", async () => {
+    const dir = tempFolder();
+    const model = await makeShardModel(dir, [
+      { rowCount: 1000, embeddingDim: 64 },
+      { rowCount: 700, embeddingDim: 37 },
+      { rowCount: 3, embeddingDim: 1 },
+    ]);
+    const choices: PartitionChoice[] = [
+      { table: "t0", rowStart: 0, rowEnd: 333, columnStart: 16, columnEnd: 64 },
+      { table: "t0", rowStart: 0, rowEnd: 333, columnStart: 0, columnEnd: 16 },
+      { table: "t0", rowStart: 333, rowEnd: 1000 },
+      { table: "t1" },
+      { table: "t2" },
+    ];
+    const storePath = join(dir, "store");
+    await buildShardStore({
+      modelDir: model.dir,
+      plan: makePlan(model, choices),
+      shardId: "shard-0",
+      out: storePath,
+    });
+
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(SEED_MAX),
+        fc.constantFrom(0, 8192, 20_000, 100_000, 2 ** 30),
+        fc.constantFrom(300, 5000, 1024 * 1024),
+        fc.integer({ min: 1, max: 12 }),
+        async (seed, cacheBytes, missedBytesMax, sampleCount) => {
+          const plan = makePlan(
+            model,
+            choices.map((choice) => ({ ...choice, cacheBytes })),
+          );
+          const engine = openLookupEngine({ storePath, plan, limits: { missedBytesMax } });
+          try {
+            const random = new Random(seed, "lookups");
+            for (let i = 0; i < 3; i++) {
+              const requests = [0, 1, 2].map(() => randomRequest(engine, sampleCount, random));
+              const replies = await Promise.all(requests.map((request) => engine.lookup(request)));
+              replies.forEach((reply, at) => {
+                assert.deepEqual(reply.pooled, expected(engine, model, requests[at]!));
+                const valueCount = sum(requests[at]!.segments.map(({ values }) => values.length));
+                assert.equal(reply.rowsHit + reply.rowsMissed, valueCount);
+              });
+            }
+          } finally {
+            engine.close();
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+function randomRequest(engine: LookupEngine, sampleCount: number, random: Random): LookupRequest {
+  const segmentCount = 1 + random.nextBelow(5);
+  return {
+    sampleCount,
+    segments: Array.from({ length: segmentCount }, () => {
+      const partition = random.nextBelow(engine.partitions.length);
+      const { rowStart, rowEnd } = engine.partitions[partition]!.stored;
+      const lengths = Uint32Array.from({ length: sampleCount }, () =>
+        random.nextFloat() < 0.3 ? 0 : random.nextBelow(40),
+      );
+      const valueCount = sum(lengths);
+      const values = Uint32Array.from({ length: valueCount }, () => {
+        const draw = random.nextFloat();
+        // The last row and repeats are drawn often enough to be there.
+        if (draw < 0.05) return rowEnd - rowStart - 1;
+        return random.nextBelow(draw < 0.3 ? Math.min(4, rowEnd - rowStart) : rowEnd - rowStart);
+      });
+      if (random.nextFloat() < 0.5) return { partition, lengths, values };
+      const weights = Float32Array.from({ length: valueCount }, () => random.nextNormal());
+      return { partition, lengths, values, weights };
+    }),
+  };
+}
+
+function expected(engine: LookupEngine, model: Model, request: LookupRequest): Float32Array {
+  const parts = request.segments.map((segment) =>
+    poolByPlainLoop(segment, plainPartition(engine, model, segment.partition)),
+  );
+  const out = new Float32Array(sum(parts.map((part) => part.length)));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+const decodedByName = new Map<string, Float32Array>();
+
+function plainPartition(engine: LookupEngine, model: Model, number: number): PlainPartition {
+  const { table, rowStart, columnStart, columnEnd } = engine.partitions[number]!.stored;
+  const { embeddingDim } = model.manifest.tables.find(({ name }) => name === table)!;
+  let decoded = decodedByName.get(table);
+  if (decoded === undefined) {
+    decoded = decodedTable(model, table);
+    decodedByName.set(table, decoded);
+  }
+  return { table: decoded, embeddingDim, rowStart, columnStart, columnEnd };
+}
+
+function sum(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i]!;
+  return total;
+}
