@@ -42,6 +42,35 @@ const partitionSchema = z
     cacheBytes: count,
     /** How many of its hottest rows never leave memory. */
     pinnedRows: count,
+    /** What the planner expected of it; on each shard that holds it, were all its reads to go there. */
+    estimate: z
+      .strictObject({
+        rowBytes: count,
+        /** Row reads of a mean query. */
+        rowsPerQuery: z.number().min(0),
+        /** Blocks read from disk in a mean query. */
+        blocksPerQuery: z.number().min(0),
+        costUs: z.number().min(0),
+        /** Row reads expected from memory, of all; null without counts. */
+        hitRatio: z.number().min(0).max(1).nullable(),
+      })
+      .readonly()
+      .optional(),
+  })
+  .readonly();
+
+const qualitySchema = z
+  .strictObject({
+    /** Samples of the query that estimates are for. */
+    querySamples: z.number().positive(),
+    /** Where the cost coefficients come from. */
+    costSource: z.string(),
+    /** The slowest shard's estimate, microseconds. */
+    slowestUs: z.number().min(0),
+    /** No plan under the same limits has a slowest shard below this, microseconds. */
+    boundUs: z.number().min(0),
+    /** The argument that proves the bound. */
+    boundBy: z.string(),
   })
   .readonly();
 
@@ -70,6 +99,8 @@ const planSchema = z.strictObject({
   shards: z.array(shardSpecSchema).min(1).readonly(),
   partitions: z.array(partitionSchema).min(1).readonly(),
   estimate: z.array(estimateSchema).readonly(),
+  /** How good the planner can prove the plan to be. */
+  quality: qualitySchema.optional(),
   /** SHA-256 of all the rest. */
   hash: sha256,
 });
@@ -79,6 +110,20 @@ export type ShardingPlan = Readonly<z.output<typeof planSchema>>;
 export type ShardSpec = ShardingPlan["shards"][number];
 export type PlanPartition = ShardingPlan["partitions"][number];
 export type ShardEstimate = ShardingPlan["estimate"][number];
+export type PlanQuality = NonNullable<ShardingPlan["quality"]>;
+
+/**
+ * Checks a list of shard specs, as a file of machines holds it.
+ *
+ * @throws ShardpoolError CONFIG_INVALID, with every problem found.
+ */
+export function parseShardSpecs(raw: unknown, what: string): readonly ShardSpec[] {
+  const specs = parseConfig(z.array(shardSpecSchema).min(1), raw, what);
+  if (new Set(specs.map((spec) => spec.id)).size < specs.length) {
+    throw new ShardpoolError("CONFIG_INVALID", `${what}: two shards have one id`);
+  }
+  return specs;
+}
 
 /** What makes two partitions hold the same bytes in the same order. */
 export interface PartitionIdentity {

@@ -1,0 +1,116 @@
+import { z } from "zod";
+import { parseConfig } from "../../lib/config.js";
+import type { Dtype } from "../../lib/model/dtype.js";
+
+const positive = z.number().positive();
+const notNegative = z.number().min(0);
+
+const rowHitPoints = z
+  .array(z.strictObject({ columns: z.int().min(1), ns: positive }).readonly())
+  .min(1)
+  .readonly();
+
+const coefficientsSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  /** What was measured, for reports: `defaults`, or a machine's name and date. */
+  source: z.string(),
+  /** Microseconds a shard spends on one lookup message and its answer, whatever is in them. */
+  messageUs: notNegative,
+  /** Microseconds for one segment of a lookup: one (feature, partition). */
+  segmentUs: notNegative,
+  /** Nanoseconds for one bag of a segment, empty ones too. */
+  bagNs: notNegative,
+  /** Nanoseconds to find and pool one row in memory, by the columns it has; straight lines between. */
+  rowHitNs: z.strictObject({
+    float32: rowHitPoints,
+    float16: rowHitPoints,
+    int8: rowHitPoints,
+    int4: rowHitPoints,
+  }),
+  /** Nanoseconds a byte of answer. */
+  answerByteNs: notNegative,
+  /** Microseconds for one block that is not in memory: read, checked, copied. */
+  blockMissUs: notNegative,
+  /** Row bytes of one block. */
+  blockBytes: z.int().min(1),
+  /** Microseconds a sample of the dense part, on the frontend. */
+  denseSampleUs: notNegative,
+  /** Microseconds the frontend spends on one message to a shard, whatever is in it. */
+  fanOutUs: notNegative,
+});
+
+/** What work costs on the machine that was calibrated; a shard's weight divides it. */
+export type CostCoefficients = Readonly<z.output<typeof coefficientsSchema>>;
+
+/**
+ * Costs of a 2-core x86-64 virtual machine (Node 20, AVX-512, page cache warm), for planning without
+ * a calibration run. Ratios between them matter more than their size; `plan calibrate` measures
+ * them where they count.
+ */
+export const DEFAULT_COEFFICIENTS: CostCoefficients = {
+  formatVersion: 1,
+  source: "defaults",
+  // 74 k small messages a second over one stream, both ends and two cores: 27 us of CPU, half here.
+  messageUs: 15,
+  // Parsing a nested protobuf message and setting up its views.
+  segmentUs: 0.7,
+  bagNs: 8,
+  // WebAssembly SIMD pooling of zipf 1.05 ids with the index pass: 30 ns a row of 64 float32.
+  rowHitNs: {
+    float32: [
+      { columns: 16, ns: 14 },
+      { columns: 64, ns: 30 },
+      { columns: 128, ns: 52 },
+    ],
+    float16: [
+      { columns: 16, ns: 15 },
+      { columns: 64, ns: 34 },
+      { columns: 128, ns: 60 },
+    ],
+    int8: [
+      { columns: 16, ns: 15 },
+      { columns: 64, ns: 34 },
+      { columns: 128, ns: 60 },
+    ],
+    int4: [
+      { columns: 16, ns: 16 },
+      { columns: 64, ns: 38 },
+      { columns: 128, ns: 68 },
+    ],
+  },
+  // 32 KiB answers at 25 k/s against 64 B at 74 k/s.
+  answerByteNs: 0.4,
+  // SQLite 4-6.5 us, CRC-32 and copy 2 us, admission 0.5 us, the way to a reader thread and back.
+  blockMissUs: 12,
+  blockBytes: 8192,
+  // 26 tables, 13-512-256-64, dot, 415-512-256-1, batch 128 on one thread.
+  denseSampleUs: 9,
+  fanOutUs: 15,
+};
+
+/**
+ * Checks the contents of a coefficients file, as `plan calibrate` writes it.
+ *
+ * @throws ShardpoolError CONFIG_INVALID, with every problem found.
+ */
+export function parseCoefficients(raw: unknown, what: string): CostCoefficients {
+  return parseConfig(coefficientsSchema, raw, what);
+}
+
+/** Nanoseconds to find and pool one row in memory. */
+export function rowHitNsOf(
+  coefficients: CostCoefficients,
+  dtype: Dtype,
+  columnCount: number,
+): number {
+  const points = coefficients.rowHitNs[dtype].toSorted((a, b) => a.columns - b.columns);
+  const after = points.findIndex((point) => point.columns >= columnCount);
+  // Beyond either end the nearest line goes on.
+  const right = after === -1 ? points.length - 1 : Math.max(after, Math.min(1, points.length - 1));
+  const left = Math.max(0, right - 1);
+  const a = points[left]!;
+  const b = points[right]!;
+  if (a.columns === b.columns) return (a.ns * columnCount) / a.columns;
+  const ns = a.ns + ((b.ns - a.ns) * (columnCount - a.columns)) / (b.columns - a.columns);
+  return Math.max(ns, Math.min(...points.map((point) => point.ns)) / 4);
+}

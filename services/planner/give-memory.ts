@@ -1,0 +1,61 @@
+import type { ShardSpec } from "../../lib/plan/plan.js";
+import type { CostCoefficients } from "./cost-model.js";
+import type { PartitionDraft } from "./partition-draft.js";
+import type { ShardLoad } from "./place-greedy.js";
+import { cacheBudgetOf, leastCacheBytesOf, memoryBytesOf, shareByBytes } from "./shard-memory.js";
+
+/** How much memory there is: a part of all row bytes, or what each shard's spec says. */
+export type MemoryRule =
+  | { readonly kind: "fraction"; readonly fraction: number }
+  | { readonly kind: "given" };
+
+/** One shard and what it holds, memory included. */
+export interface HeldShard {
+  readonly spec: ShardSpec;
+  readonly held: readonly HeldDraft[];
+}
+
+export interface HeldDraft {
+  readonly draft: PartitionDraft;
+  readonly cacheBytes: number;
+  readonly pinnedRows: number;
+}
+
+/**
+ * Gives every partition the same part of its row bytes as cache: the stated fraction, or as much as
+ * its shard's memory allows. With a fraction, a shard's memory is what it then needs.
+ */
+export function giveMemory(
+  shards: readonly ShardLoad[],
+  rule: MemoryRule,
+  coefficients: CostCoefficients,
+): HeldShard[] {
+  const { blockBytes } = coefficients;
+  return shards.map((shard) => {
+    const drafts = shard.units.flatMap((unit) => unit.drafts);
+    if (rule.kind === "given") {
+      const budget = cacheBudgetOf(shard.spec, drafts);
+      const cacheBytes = shareByBytes(drafts, budget, blockBytes);
+      return heldShard(shard.spec, drafts, cacheBytes);
+    }
+    const cacheBytes = drafts.map((draft) => fractionOf(draft, rule.fraction, blockBytes));
+    const memoryBytesMax = Math.ceil(
+      drafts.reduce((sum, draft, i) => sum + memoryBytesOf(draft, cacheBytes[i]!), 0),
+    );
+    return heldShard({ ...shard.spec, memoryBytesMax }, drafts, cacheBytes);
+  });
+}
+
+function fractionOf(draft: PartitionDraft, fraction: number, blockBytes: number): number {
+  const rows = Math.ceil((draft.rowEnd - draft.rowStart) * fraction);
+  return Math.max(leastCacheBytesOf(draft, blockBytes), rows * draft.rowBytes);
+}
+
+function heldShard(
+  spec: ShardSpec,
+  drafts: readonly PartitionDraft[],
+  cacheBytes: readonly number[],
+): HeldShard {
+  const held = drafts.map((draft, i) => ({ draft, cacheBytes: cacheBytes[i]!, pinnedRows: 0 }));
+  return { spec, held };
+}

@@ -1,0 +1,101 @@
+import type { ShardSpec } from "../../lib/plan/plan.js";
+import type { MissCurve } from "./miss-curve.js";
+import type { PartitionDraft } from "./partition-draft.js";
+
+/** Memory a shard needs beside the row bytes it keeps: slots, lists, the process itself. */
+export const MEMORY_OVERHEAD_FRACTION = 0.15;
+
+/** Memory a shard needs for every row it stores, kept in memory or not: where the row lies. */
+export const MEMORY_BYTES_A_ROW = 0.5;
+
+/** A shard works with a cache of one block a partition, and not with less. */
+export function leastCacheBytesOf(draft: PartitionDraft, blockBytes: number): number {
+  return Math.min(
+    draft.bytes,
+    Math.max(1, Math.ceil(blockBytes / draft.rowBytes)) * draft.rowBytes,
+  );
+}
+
+/** Bytes of memory that a partition with so much cache takes of its shard's `memoryBytesMax`. */
+export function memoryBytesOf(draft: PartitionDraft, cacheBytes: number): number {
+  const rowCount = draft.rowEnd - draft.rowStart;
+  return cacheBytes * (1 + MEMORY_OVERHEAD_FRACTION) + rowCount * MEMORY_BYTES_A_ROW;
+}
+
+/** Row bytes that fit into a shard's memory beside what the partitions need whatever they cache. */
+export function cacheBudgetOf(
+  spec: Pick<ShardSpec, "memoryBytesMax">,
+  drafts: readonly PartitionDraft[],
+): number {
+  const fixed = drafts.reduce((sum, draft) => sum + memoryBytesOf(draft, 0), 0);
+  return Math.floor((spec.memoryBytesMax - fixed) / (1 + MEMORY_OVERHEAD_FRACTION));
+}
+
+/**
+ * Gives each partition the same part of its row bytes, as much as the budget allows.
+ *
+ * @returns Cache bytes by position, whole rows, each at least what a shard needs to work.
+ */
+export function shareByBytes(
+  drafts: readonly PartitionDraft[],
+  budgetBytes: number,
+  blockBytes: number,
+): number[] {
+  const least = drafts.map((draft) => leastCacheBytesOf(draft, blockBytes));
+  const leastTotal = least.reduce((sum, bytes) => sum + bytes, 0);
+  const bytesTotal = drafts.reduce((sum, draft) => sum + draft.bytes, 0);
+  const above = bytesTotal - leastTotal;
+  const fraction = above <= 0 ? 0 : Math.min(1, (budgetBytes - leastTotal) / above);
+  return drafts.map((draft, i) => {
+    const wanted = least[i]! + Math.max(0, fraction) * (draft.bytes - least[i]!);
+    return wholeRows(draft, wanted);
+  });
+}
+
+/**
+ * Gives memory where the next byte saves most block reads, by the partitions' convex miss curves:
+ * the best sharing there is for such curves. Ties go by position.
+ *
+ * @returns Cache bytes by position, whole rows, each at least what a shard needs to work.
+ */
+export function shareByMisses(
+  drafts: readonly PartitionDraft[],
+  budgetBytes: number,
+  blockBytes: number,
+): number[] {
+  const bytes = drafts.map((draft) => leastCacheBytesOf(draft, blockBytes));
+  let left = budgetBytes - bytes.reduce((sum, value) => sum + value, 0);
+  const steps = drafts.flatMap((draft, i) => stepsOf(draft.missCurve, i, bytes[i]!));
+  steps.sort((a, b) => b.blocksAByte - a.blocksAByte || a.position - b.position || a.from - b.from);
+  for (const step of steps) {
+    if (left <= 0) break;
+    const taken = Math.min(left, step.to - Math.max(step.from, bytes[step.position]!));
+    if (taken <= 0) continue;
+    bytes[step.position] = bytes[step.position]! + taken;
+    left -= taken;
+  }
+  return drafts.map((draft, i) => wholeRows(draft, bytes[i]!));
+}
+
+interface MemoryStep {
+  readonly position: number;
+  readonly from: number;
+  readonly to: number;
+  readonly blocksAByte: number;
+}
+
+function stepsOf(curve: MissCurve, position: number, least: number): MemoryStep[] {
+  const steps: MemoryStep[] = [];
+  for (let i = 1; i < curve.length; i++) {
+    const a = curve[i - 1]!;
+    const b = curve[i]!;
+    if (b.bytes <= least) continue;
+    const blocksAByte = (a.blocks - b.blocks) / (b.bytes - a.bytes);
+    steps.push({ position, from: a.bytes, to: b.bytes, blocksAByte });
+  }
+  return steps;
+}
+
+function wholeRows(draft: PartitionDraft, bytes: number): number {
+  return Math.min(draft.bytes, Math.floor(bytes / draft.rowBytes) * draft.rowBytes);
+}

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { DEFAULT_COEFFICIENTS } from "../../../services/planner/cost-model.js";
+import { blocksMissedAt } from "../../../services/planner/miss-curve.js";
+import type { PartitionDraft } from "../../../services/planner/partition-draft.js";
+import {
+  cacheBudgetOf,
+  memoryBytesOf,
+  shareByBytes,
+  shareByMisses,
+} from "../../../services/planner/shard-memory.js";
+import { TableCuts } from "../../../services/planner/table-cuts.js";
+import { describeDemand } from "../../../services/planner/table-demand.js";
+import { planManifest, planStats } from "../../support/plan-cases.js";
+
+const ROWS = 4000;
+const ROW_BYTES = 64;
+const BLOCK_BYTES = 512;
+const coefficients = { ...DEFAULT_COEFFICIENTS, blockBytes: BLOCK_BYTES };
+
+/** One table whose first tenth gets nearly all reads, one that is read evenly. */
+function skewedAndEven(): PartitionDraft[] {
+  const manifest = planManifest([
+    { name: "even", rowCount: ROWS },
+    { name: "skewed", rowCount: ROWS },
+  ]);
+  const skewed = Array.from({ length: ROWS }, (_, row) => (row < ROWS / 10 ? 500 : 1));
+  const stats = planStats(manifest, { even: new Array<number>(ROWS).fill(50), skewed });
+  const demands = describeDemand(manifest, stats, 100);
+  return demands.flatMap((demand) => new TableCuts(demand, coefficients).cut("rows", 1));
+}
+
+const sum = (values: readonly number[]): number =>
+  values.reduce((total, value) => total + value, 0);
+
+describe("shareByMisses()", () => {
+  const drafts = skewedAndEven();
+  const budget = ROWS * ROW_BYTES;
+
+  it("misses less than equal parts of the same memory", () => {
+    const missed = (cacheBytes: readonly number[]): number =>
+      sum(drafts.map((draft, i) => blocksMissedAt(draft.missCurve, cacheBytes[i]!)));
+
+    const byMisses = missed(shareByMisses(drafts, budget, BLOCK_BYTES));
+    const byBytes = missed(shareByBytes(drafts, budget, BLOCK_BYTES));
+
+    assert.ok(byMisses < byBytes, `${byMisses} of ${byBytes}`);
+  });
+
+  it("spends no more than there is, and nearly all of it", () => {
+    const shared = sum(shareByMisses(drafts, budget, BLOCK_BYTES));
+
+    assert.ok(shared <= budget && shared > budget - 2 * ROW_BYTES, `${shared} of ${budget}`);
+  });
+
+  it("gives all of everything when there is enough", () => {
+    assert.deepEqual(
+      shareByMisses(drafts, 1e9, BLOCK_BYTES),
+      drafts.map((draft) => draft.bytes),
+    );
+  });
+
+  it("gives each one block when there is next to nothing", () => {
+    assert.deepEqual(shareByMisses(drafts, 2 * BLOCK_BYTES, BLOCK_BYTES), [512, 512]);
+  });
+});
+
+describe("cacheBudgetOf()", () => {
+  it("leaves room for what a shard needs beside rows", () => {
+    const drafts = skewedAndEven();
+    const memoryBytesMax = 100_000;
+
+    const budget = cacheBudgetOf({ memoryBytesMax }, drafts);
+
+    const used = memoryBytesOf(drafts[0]!, budget) + memoryBytesOf(drafts[1]!, 0);
+    assert.ok(used <= memoryBytesMax && used > memoryBytesMax - 2, `${used}`);
+  });
+});
