@@ -40,7 +40,7 @@ export class AccessProfile {
   readonly #tailReads: number;
   readonly #lru: readonly RowMissPoint[];
 
-  /** Without statistics, or with none of this table's reads, every row is as likely as any other. */
+  /** Without statistics, or with none of this table's reads, all rows are equally likely. */
   constructor(rowCount: number, stats?: TableStats, counts?: RowCounts) {
     this.#rowCount = rowCount;
     const hasReads = stats !== undefined && counts !== undefined && stats.readCount > 0;

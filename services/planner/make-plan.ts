@@ -12,7 +12,7 @@ import { describeDemand, querySamplesOf } from "./table-demand.js";
 export interface PlanRequest {
   readonly manifest: ModelManifest;
   readonly modelHash: string;
-  /** Null plans by the model's own pooling factors, with every row as likely as any other. */
+  /** Null plans by the model's own pooling factors, with all rows equally likely. */
   readonly stats: AccessStatsFile | null;
   readonly shards: readonly ShardSpec[];
   readonly memory: MemoryRule;

@@ -42,7 +42,7 @@ const SHARDS_NAMED_MAX = 4;
 function headingOf({ model, strategy, epoch, statsHash }: PlanReport): string {
   const from =
     statsHash === null
-      ? "without statistics: every row is taken for as likely as any other"
+      ? "without statistics: all rows are taken for equally likely"
       : `from statistics ${statsHash.slice(0, 12)}`;
   return (
     `plan of model ${model.name} version ${model.version} (${model.hash.slice(0, 12)}), ` +

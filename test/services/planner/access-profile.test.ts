@@ -10,7 +10,7 @@ function profileOf(rowCount: number, counts: readonly number[], tailReads = 0): 
 }
 
 describe("AccessProfile", () => {
-  it("takes every row for as likely as any other without statistics", () => {
+  it("takes all rows for equally likely without statistics", () => {
     const profile = new AccessProfile(100);
 
     const [all] = profile.accessOf([0, 100]);
