@@ -61,6 +61,11 @@ export class NpyReader {
     this.#region.read(this.#dataOffset + rowStart * this.rowBytes, out);
   }
 
+  /** Fills `out` with the elements' bytes from `position` on, whatever rows they belong to. */
+  readBytes(position: number, out: Uint8Array): void {
+    this.#region.read(this.#dataOffset + position, out);
+  }
+
   /** Reads the whole array into memory. */
   readAll(): NpyArray {
     const array = zerosOf(this.dtype, this.shape);

@@ -2,10 +2,14 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { crc32 } from "node:zlib";
-import { openPromise, type ZipFile as ZipReader } from "yauzl";
+import {
+  fromRandomAccessReaderPromise,
+  RandomAccessReader,
+  type ZipFile as ZipReader,
+} from "yauzl";
 import { ZipFile as ZipWriter } from "yazl";
 import { fromFileError, ShardpoolError, systemCodeOf } from "../errors.js";
-import type { Region } from "./file-region.js";
+import { FileRegion, type Region } from "./file-region.js";
 
 /** A file in an uncompressed zip archive: a plain run of bytes of the archive. */
 export interface ZipEntry {
@@ -29,28 +33,61 @@ const STORED = 0;
  *   entries; LIMIT_EXCEEDED for more than `ENTRY_COUNT_MAX` entries.
  */
 export async function readZipEntries(path: string): Promise<ZipEntry[]> {
+  const file = FileRegion.open(path);
   try {
-    const zip = await openPromise(path, { autoClose: false, strictFileNames: true });
-    try {
-      if (zip.entryCount > ENTRY_COUNT_MAX) {
-        throw new ShardpoolError(
-          "LIMIT_EXCEEDED",
-          `${path} declares ${zip.entryCount} entries; at most ${ENTRY_COUNT_MAX} are read`,
-        );
-      }
-      const entries = await listEntries(zip, path);
-      assertApart(entries, path);
-      return entries;
-    } finally {
-      zip.close();
+    const reader = new RegionReader(file);
+    const zip = await fromRandomAccessReaderPromise(reader, file.bytes, { strictFileNames: true });
+    if (zip.entryCount > ENTRY_COUNT_MAX) {
+      throw new ShardpoolError(
+        "LIMIT_EXCEEDED",
+        `${path} declares ${zip.entryCount} entries; at most ${ENTRY_COUNT_MAX} are read`,
+      );
     }
+    return await listEntries(zip, path);
   } catch (error) {
     throw fromZipError(error, path);
+  } finally {
+    file.close();
+  }
+}
+
+/**
+ * yauzl's own reader hands positions from the archive to Node unchecked, and an absurd one is thrown
+ * where nobody can catch it. Here it is an error like others.
+ */
+class RegionReader extends RandomAccessReader {
+  readonly #file: FileRegion;
+
+  constructor(file: FileRegion) {
+    super();
+    this.#file = file;
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    let failure: Error | null = null;
+    try {
+      this.#file.read(position, buffer.subarray(offset, offset + length));
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error("read failed", { cause: error });
+    }
+    callback(failure);
+  }
+
+  /** Whoever opened the file closes it. */
+  override close(callback: (error: Error | null) => void): void {
+    callback(null);
   }
 }
 
 async function listEntries(zip: ZipReader, path: string): Promise<ZipEntry[]> {
   const entries: ZipEntry[] = [];
+  const spans: Span[] = [];
   for await (const entry of zip.eachEntry()) {
     const name = entry.fileName;
     // A folder's own entry ends with a slash and has no bytes.
@@ -64,27 +101,36 @@ async function listEntries(zip: ZipReader, path: string): Promise<ZipEntry[]> {
     const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
     const region = { offset: fileDataStart, bytes: entry.compressedSize };
     entries.push({ name, region, crc32: entry.crc32 });
+    const end = region.offset + region.bytes;
+    spans.push({ name, start: entry.relativeOffsetOfLocalHeader, end });
   }
+  assertApart(spans, path);
   return entries;
 }
 
+/** All bytes of an entry, its header included. */
+interface Span {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Overlapping entries make a small archive unpack to a huge one, or one file read as two. */
-function assertApart(entries: readonly ZipEntry[], path: string): void {
+function assertApart(spans: readonly Span[], path: string): void {
   const names = new Set<string>();
-  const byOffset = entries.toSorted((a, b) => a.region.offset - b.region.offset);
-  let end = 0;
-  for (const { name, region } of byOffset) {
+  let lastEnd = 0;
+  for (const { name, start, end } of spans.toSorted((a, b) => a.start - b.start)) {
     if (names.has(name)) {
       throw new ShardpoolError("FILE_CORRUPT", `${path} has two entries named ${name}`);
     }
     names.add(name);
-    if (region.offset < end) {
+    if (start < lastEnd) {
       throw new ShardpoolError(
         "FILE_CORRUPT",
-        `${path}: ${name} starts at byte ${region.offset}, inside the entry that ends at ${end}`,
+        `${path}: ${name} starts at byte ${start}, inside the entry that ends at ${lastEnd}`,
       );
     }
-    end = region.offset + region.bytes;
+    lastEnd = end;
   }
 }
 
