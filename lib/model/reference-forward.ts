@@ -9,6 +9,8 @@ import {
   pooledWidthOfDims,
 } from "./dense-weights.js";
 
+export { type ReferencePooled, referencePooled } from "./reference-pooled.js";
+
 export interface ReferenceOutputs {
   /** `[sampleCount]`. */
   readonly logit: Float32Array;

@@ -17,17 +17,22 @@ export interface DenseShape {
   readonly lossThreshold?: number;
 }
 
-/** Weights of a shape, scaled as trained ones are, so that probabilities spread over (0, 1). */
+/**
+ * Weights of a shape, scaled so that every layer's outputs are about 1 for inputs of about 1: sums of
+ * large terms that cancel would measure float32 and not the code.
+ */
 export function randomWeights(shape: DenseShape, seed: number): DenseWeights {
   const { interaction, embeddingDims, lossThreshold } = shape;
   const bottomWidth = embeddingDims[0]!;
   const top = interactionWidthOf(interaction, bottomWidth, embeddingDims);
   const random = new Random(seed, "weights");
+  // A dot product of two such rows, above all of one with itself, is about this.
+  const productSize = interaction === "cat" ? 1 : bottomWidth;
   return {
     interaction,
     embeddingDims,
     bottomMlp: randomMlp([shape.denseFeatureCount, ...shape.bottomHidden, bottomWidth], random),
-    topMlp: randomMlp([top, ...shape.topHidden, 1], random),
+    topMlp: randomMlp([top, ...shape.topHidden, 1], random, productSize),
     ...(lossThreshold === undefined ? {} : { lossThreshold }),
   };
 }
@@ -37,13 +42,14 @@ export function normalValues(length: number, deviation: number, random: Random):
   return Float32Array.from({ length }, () => random.nextNormal() * deviation);
 }
 
-function randomMlp(widths: readonly number[], random: Random): LinearLayer[] {
+function randomMlp(widths: readonly number[], random: Random, inputSize = 1): LinearLayer[] {
   return widths.slice(1).map((outputWidth, index) => {
     const inputWidth = widths[index]!;
+    const deviation = Math.sqrt(2 / inputWidth) / (index === 0 ? inputSize : 1);
     return {
       inputWidth,
       outputWidth,
-      weight: normalValues(inputWidth * outputWidth, Math.sqrt(2 / inputWidth), random),
+      weight: normalValues(inputWidth * outputWidth, deviation, random),
       bias: normalValues(outputWidth, 0.1, random),
     };
   });

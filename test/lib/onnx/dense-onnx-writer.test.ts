@@ -6,6 +6,7 @@ import { type DenseWeights, INTERACTIONS } from "../../../lib/model/dense-weight
 import { referenceForward } from "../../../lib/model/reference-forward.js";
 import { writeDenseOnnx } from "../../../lib/onnx/dense-onnx-writer.js";
 import { Random } from "../../../lib/random.js";
+import { assertClose } from "../../support/assert-close.js";
 import { type DenseShape, normalValues, randomWeights } from "../../support/random-weights.js";
 
 const PROBABILITY_ERROR_MAX = 1e-6;
@@ -92,22 +93,8 @@ async function assertAgrees(weights: DenseWeights, sampleCount: number, seed: nu
 
   assert.deepEqual(probability!.dims, [sampleCount, 1]);
   assert.deepEqual(logit!.dims, [sampleCount, 1]);
-  assertClose(probability!.data as Float32Array, expected.probability, () => 1);
+  assertClose(probability!.data as Float32Array, expected.probability, PROBABILITY_ERROR_MAX);
   assertClose(logit!.data as Float32Array, expected.logit, (value) =>
-    Math.max(4, 10 * Math.abs(value)),
+    Math.max(4e-6, 1e-5 * Math.abs(value)),
   );
-}
-
-/** Every value within the tolerance, times what `scaleOf` says of the expected one. */
-function assertClose(
-  actual: Float32Array,
-  expected: Float32Array,
-  scaleOf: (value: number) => number,
-): void {
-  assert.equal(actual.length, expected.length);
-  for (const [i, value] of expected.entries()) {
-    const error = Math.abs(actual[i]! - value);
-    const limit = PROBABILITY_ERROR_MAX * scaleOf(value);
-    assert.ok(error <= limit, `sample ${i}: ${actual[i]} for ${value}, off by ${error}`);
-  }
 }
