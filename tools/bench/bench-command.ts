@@ -1,6 +1,9 @@
 import { Command } from "commander";
+import { benchLatencyCommand } from "./bench-latency.js";
 
 /** `shardpool bench`. */
 export function benchCommand(): Command {
-  return new Command("bench").description("Measures latency, throughput and parts.");
+  return new Command("bench")
+    .description("Measures latency, throughput and parts.")
+    .addCommand(benchLatencyCommand());
 }

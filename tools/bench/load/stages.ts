@@ -1,0 +1,83 @@
+import type { InferReply } from "./infer-reply.js";
+import { LatencyHistogram, type LatencySummary } from "./latency-histogram.js";
+
+/**
+ * Where a query's time goes. The stages of one query add up to its latency, so their means add up
+ * to the mean latency; their percentiles do not add up.
+ */
+export const STAGES = [
+  { name: "client", what: "generator, its gRPC, and the way to the frontend and back" },
+  { name: "queue", what: "waiting in the frontend, for fan-out and for the dense worker" },
+  { name: "network", what: "slowest shard: the frontend's wait minus the shard's own time" },
+  { name: "shardQueue", what: "slowest shard: waiting before it starts" },
+  { name: "memory", what: "slowest shard: finding rows in memory" },
+  { name: "ssd", what: "slowest shard: waiting for blocks from SQLite" },
+  { name: "pooling", what: "slowest shard: summing rows" },
+  { name: "dense", what: "bottom MLP, interaction, top MLP" },
+  { name: "other", what: "the rest of the frontend's time: checks, routing, joining sums" },
+] as const;
+
+export type StageName = (typeof STAGES)[number]["name"];
+
+/** The parameter of an answer that reports a stage, microseconds. */
+const PARAMETER_BY_STAGE: Readonly<Record<Exclude<StageName, "client" | "other">, string>> = {
+  queue: "queue_us",
+  network: "network_us",
+  shardQueue: "shard_queue_us",
+  memory: "memory_us",
+  ssd: "ssd_us",
+  pooling: "pool_us",
+  dense: "dense_us",
+};
+
+export type StageTimesUs = Readonly<Record<StageName, number>>;
+
+/** Splits one query's latency into stages; `undefined` when the answer reports no times. */
+export function stageTimesOf(reply: InferReply, latencyMs: number): StageTimesUs | undefined {
+  const totalUs = numberOf(reply, "total_us");
+  if (totalUs === undefined) return undefined;
+  const times: Record<StageName, number> = {
+    client: Math.max(0, latencyMs * 1000 - totalUs),
+    queue: 0,
+    network: 0,
+    shardQueue: 0,
+    memory: 0,
+    ssd: 0,
+    pooling: 0,
+    dense: 0,
+    other: totalUs,
+  };
+  for (const stage of Object.keys(PARAMETER_BY_STAGE) as (keyof typeof PARAMETER_BY_STAGE)[]) {
+    const us = numberOf(reply, PARAMETER_BY_STAGE[stage]) ?? 0;
+    times[stage] = us;
+    times.other -= us;
+  }
+  times.other = Math.max(0, times.other);
+  return times;
+}
+
+/** A whole-number parameter of an answer. */
+export function numberOf(reply: InferReply, parameter: string): number | undefined {
+  const value = reply.parameters.get(parameter);
+  return typeof value === "number" ? value : undefined;
+}
+
+/** One histogram a stage. */
+export class StageHistograms {
+  readonly #byStage = new Map(STAGES.map(({ name }) => [name, new LatencyHistogram()]));
+
+  record(times: StageTimesUs): void {
+    for (const [name, histogram] of this.#byStage) histogram.recordUs(times[name]);
+  }
+
+  /** `null` when no answer reported times. */
+  summary(): Readonly<Record<StageName, LatencySummary>> | null {
+    const entries: [string, LatencySummary][] = [];
+    for (const [name, histogram] of this.#byStage) {
+      const summary = histogram.summary();
+      if (summary === null) return null;
+      entries.push([name, summary]);
+    }
+    return Object.fromEntries(entries) as Record<StageName, LatencySummary>;
+  }
+}
