@@ -12,6 +12,8 @@ export type {
   LookupSegment,
   LookupTimings,
 } from "./engine/lookup-request.js";
+export { type RunningShard, startShard } from "./server/start-shard.js";
+export { type RawShardConfig, SHARD_DEFAULTS } from "./shard-config.js";
 export {
   type BuildShardStoreOptions,
   type BuiltShardStore,

@@ -4,13 +4,9 @@ import type { ShardingPlan } from "../../lib/plan/plan.js";
 import { openShardStore, type ShardStore } from "../store/shard-store.js";
 import { rowCountOf, type StoreCatalog, type StoredPartition } from "../store/store-catalog.js";
 import { BlockFetcher, reasonToGiveUp } from "./block-fetcher.js";
+import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from "./engine-limits.js";
 import { LookupJob, type PartitionWants } from "./lookup-job.js";
-import {
-  type LookupLimits,
-  type LookupReply,
-  type LookupRequest,
-  validateLookup,
-} from "./lookup-request.js";
+import { type LookupReply, type LookupRequest, validateLookup } from "./lookup-request.js";
 import { LookupTally } from "./lookup-tally.js";
 import { type CachedPartition, layOutMemory } from "./memory-layout.js";
 import { type PartitionCache, slotBytesOf } from "./partition-cache.js";
@@ -29,26 +25,6 @@ export interface LookupEngineOptions {
   readonly limits?: Partial<EngineLimits>;
   readonly clock?: Clock;
 }
-
-export interface EngineLimits extends LookupLimits {
-  /** Bytes of missed rows a lookup copies at a time; a lookup that misses more goes in passes. */
-  readonly missedBytesMax: number;
-  /** Lookups that wait for blocks at a time, each with its copies. */
-  readonly waitingMax: number;
-  /** Lookups that wait for their turn to wait. */
-  readonly queuedMax: number;
-}
-
-export const DEFAULT_ENGINE_LIMITS: EngineLimits = {
-  // MLPerf's largest query has 700 samples, of 214 values each in all tables.
-  sampleCountMax: 4096,
-  valueCountMax: 1024 * 1024,
-  replyBytesMax: 64 * 1024 * 1024,
-  // A batch of 128 bags of 20 rows of 64 float32, every row missed, in one pass.
-  missedBytesMax: 1024 * 1024,
-  waitingMax: 32,
-  queuedMax: 256,
-};
 
 /** A partition as a lookup names it: its number is its place in the engine's list. */
 export interface EnginePartition {

@@ -31,12 +31,12 @@ export function copyWantedRows(wanted: WantedBlock, rows: Uint8Array, rowBytes: 
   }
 }
 
-/** Entries that one sort key can tell apart. */
+/** Missing values that one sort key can tell apart. */
 const ENTRY_LIMIT = 2 ** 21;
 
 /** Gathers the values a segment misses, on top of the missed rows it holds and has not used. */
 export class MissingValues {
-  readonly rowBytes: number;
+  readonly #rowBytes: number;
   readonly #held: MissedRows;
   readonly #keptFrom: number;
   /** Held entry that `isHeld` looks at next. */
@@ -50,16 +50,18 @@ export class MissingValues {
     this.#held = held;
     this.#keptFrom = keptFrom;
     this.#nextHeld = keptFrom;
-    this.rowBytes = rowBytes;
+    this.#rowBytes = rowBytes;
   }
 
   get count(): number {
     return this.#valueIndices.length;
   }
 
-  /** Bytes of the rows held and to come. */
-  get bytes(): number {
-    return (this.#held.valueIndices.length - this.#keptFrom + this.count) * this.rowBytes;
+  /** Whether one more row would make more than `bytesMax` held and to come. */
+  isFull(bytesMax: number): boolean {
+    const heldCount = this.#held.valueIndices.length - this.#keptFrom;
+    const bytes = (heldCount + this.count + 1) * this.#rowBytes;
+    return bytes > bytesMax || this.count === ENTRY_LIMIT;
   }
 
   /** Whether a value's row is held. Asked with rising indices. */
@@ -80,7 +82,7 @@ export class MissingValues {
 
   /** One list of the rows held and to come, and the blocks, rising, that bring the latter. */
   plan(): { missed: MissedRows; blocks: readonly WantedBlock[] } {
-    const { rowBytes } = this;
+    const rowBytes = this.#rowBytes;
     const held = this.#held;
     const heldCount = held.valueIndices.length;
     const entryCount = heldCount - this.#keptFrom + this.count;

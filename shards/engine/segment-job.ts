@@ -249,7 +249,7 @@ export class SegmentJob {
       const index = from + uint32[misses + i]!;
       if (missing.isHeld(index)) continue;
       // One row is always taken, so that every pass gets further.
-      if (missing.bytes + missing.rowBytes > bytesMax && missing.count > 0) return false;
+      if (missing.count > 0 && missing.isFull(bytesMax)) return false;
       const position = this.cache.positionOf(this.#segment.values[index]!);
       missing.add(index, this.cache.blockOf(position), this.cache.rowInBlock(position));
     }

@@ -8,6 +8,8 @@ export const STOP_WITH_PARENT_VARIABLE = "SHARDPOOL_STOP_WITH_PARENT";
 export function stopWithParent(): void {
   if (process.env[STOP_WITH_PARENT_VARIABLE] !== "1") return;
   process.stdin.resume();
+  // Waiting for the end of the pipe must not keep alive a process that has done its work.
+  process.stdin.unref();
   process.stdin.once("close", () => process.kill(process.pid, "SIGTERM"));
   process.stdin.once("end", () => process.kill(process.pid, "SIGTERM"));
 }

@@ -1,6 +1,11 @@
 import { Command } from "commander";
+import { shardBuildCommand } from "./shard-build.js";
+import { shardServeCommand } from "./shard-serve.js";
 
 /** `shardpool shard`. */
 export function shardCommand(): Command {
-  return new Command("shard").description("Builds shard stores and serves them.");
+  return new Command("shard")
+    .description("Builds shard stores and serves them.")
+    .addCommand(shardBuildCommand())
+    .addCommand(shardServeCommand());
 }

@@ -1,0 +1,63 @@
+import type { Clock } from "../../lib/clock.js";
+import { ShardpoolError } from "../../lib/errors.js";
+import type { LookupEngine } from "../engine/lookup-engine.js";
+import {
+  toLookupRequest,
+  toWireReply,
+  type WireLookupReply,
+  type WireLookupRequest,
+} from "./lookup-wire.js";
+
+/** Takes lookups off the wire, bounded in number, until it drains. */
+export class LookupDesk {
+  readonly #engine: LookupEngine;
+  readonly #clock: Clock;
+  readonly #inFlightMax: number;
+  #inFlightCount = 0;
+  #isDraining = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(engine: LookupEngine, clock: Clock, inFlightMax: number) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#inFlightMax = inFlightMax;
+  }
+
+  /**
+   * Answers one lookup.
+   *
+   * @throws ShardpoolError SERVER_DRAINING, SERVER_OVERLOADED, and what the engine throws.
+   */
+  async lookup(wire: WireLookupRequest, signal: AbortSignal): Promise<WireLookupReply> {
+    this.#admit();
+    this.#inFlightCount++;
+    try {
+      const deadlineAtMs =
+        wire.timeoutUs === 0 ? undefined : this.#clock.nowMs() + wire.timeoutUs / 1000;
+      const request = toLookupRequest(wire, deadlineAtMs, signal);
+      return toWireReply(wire, await this.#engine.lookup(request));
+    } finally {
+      this.#inFlightCount--;
+      if (this.#inFlightCount === 0) this.#onIdle?.();
+    }
+  }
+
+  /** Refuses lookups from here on; resolves when those in flight are answered. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    if (this.#inFlightCount === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  #admit(): void {
+    if (this.#isDraining) throw new ShardpoolError("SERVER_DRAINING", "the shard is stopping");
+    if (this.#inFlightCount >= this.#inFlightMax) {
+      throw new ShardpoolError(
+        "SERVER_OVERLOADED",
+        `${this.#inFlightCount} lookups are in flight, the limit is ${this.#inFlightMax}`,
+      );
+    }
+  }
+}

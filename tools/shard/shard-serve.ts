@@ -1,0 +1,47 @@
+import { Command } from "commander";
+import { type RawShardConfig, SHARD_DEFAULTS, startShard } from "../../shards/index.js";
+import { serveUntilStopped } from "../cli/serve-until-stopped.js";
+
+interface ShardServeOptions {
+  readonly store: string;
+  readonly plan?: string;
+  readonly shard?: string;
+  readonly listen: string;
+  readonly cacheBytes?: string;
+  readonly memoryBytes?: string;
+}
+
+/** `shardpool shard serve`. */
+export function shardServeCommand(): Command {
+  return new Command("serve")
+    .description("Serves a shard store over gRPC until SIGTERM or Ctrl-C.")
+    .requiredOption("--store <file>", "store made by `shard build`")
+    .option("--plan <file>", "plan that says what each partition keeps in memory")
+    .option("--shard <id>", "shard of the plan; the one the store was built for unless told")
+    .option(
+      "--listen <addr>",
+      "HOST:PORT (port 0: a free one) or unix:PATH",
+      SHARD_DEFAULTS.listenAddress,
+    )
+    .option("--cache-bytes <n>", "row bytes to keep in memory, without a plan (default: all)")
+    .option("--memory-bytes <n>", "bound on the engine's memory; it does not start above it")
+    .addHelpText(
+      "after",
+      "\nExample:\n  shardpool shard serve --store shard-0.sqlite --plan plan.json --listen 127.0.0.1:8100\n\n" +
+        "It prints one JSON line when it serves; its log goes to standard error.",
+    )
+    .action(shardServe);
+}
+
+async function shardServe(options: ShardServeOptions): Promise<void> {
+  const config: RawShardConfig = {
+    storeFile: options.store,
+    listenAddress: options.listen,
+    ...(options.plan !== undefined && { planFile: options.plan }),
+    ...(options.shard !== undefined && { shardId: options.shard }),
+    ...(options.cacheBytes !== undefined && { cacheBytes: Number(options.cacheBytes) }),
+    ...(options.memoryBytes !== undefined && { memoryBytesMax: Number(options.memoryBytes) }),
+  };
+  const shard = await startShard(config);
+  await serveUntilStopped(shard, { shard: shard.shardId });
+}
