@@ -5,3 +5,5 @@ export {
   type DenseSession,
   type DenseSessionOptions,
 } from "./dense-session.js";
+export { FRONTEND_DEFAULTS, type RawFrontendConfig } from "./frontend-config.js";
+export { type RunningFrontend, startFrontend } from "./start-frontend.js";

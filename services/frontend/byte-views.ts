@@ -1,0 +1,24 @@
+/** The bytes of a typed array, without a copy; the machine is little-endian, as the wire is. */
+export function bytesOf(values: Int32Array | Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/**
+ * Received bytes as float32: a view where they happen to be aligned, else one copy.
+ *
+ * @param bytes A whole number of values, little-endian.
+ */
+export function floatsOf(bytes: Uint8Array): Float32Array {
+  const aligned = alignedFor(bytes, Float32Array.BYTES_PER_ELEMENT);
+  return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+}
+
+/** Received bytes as int32; see `floatsOf`. */
+export function intsOf(bytes: Uint8Array): Int32Array {
+  const aligned = alignedFor(bytes, Int32Array.BYTES_PER_ELEMENT);
+  return new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+}
+
+function alignedFor(bytes: Uint8Array, elementBytes: number): Uint8Array {
+  return bytes.byteOffset % elementBytes === 0 ? bytes : Uint8Array.prototype.slice.call(bytes);
+}

@@ -1,0 +1,193 @@
+import type { Clock } from "../../lib/clock.js";
+import { ShardpoolError } from "../../lib/errors.js";
+import { bytesOf, floatsOf } from "./byte-views.js";
+import type { LookupCost } from "./fan-out.js";
+import type { PooledAssembler } from "./pooled-assembler.js";
+import type { RoutedSegment } from "./router.js";
+import type { ShardChooser, ShardLookup } from "./shard-chooser.js";
+import type { ShardClient } from "./shard-client.js";
+import type { LookupBody, PendingLookup } from "./shard-connection.js";
+import type { LookupReply, LookupSegment } from "./shard-wire.js";
+
+export interface FanOutRunOptions {
+  readonly chooser: ShardChooser;
+  readonly assembler: PooledAssembler;
+  /** Shards of the plan, for messages. */
+  readonly shardCount: number;
+  readonly sampleCount: number;
+  readonly deadlineAt: number;
+  readonly clock: Clock;
+}
+
+const NO_BYTES = new Uint8Array(0);
+const UINT32_MAX = 0xffffffff;
+
+/** The lookups of one batch, from the first message to the last answer or the first failure. */
+export class FanOutRun {
+  readonly #options: FanOutRunOptions;
+  readonly #pending = new Map<ShardLookup, PendingLookup>();
+  readonly #failed = new Map<ShardClient, ShardpoolError>();
+  readonly #cost = emptyCost();
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+  #resolve: (cost: LookupCost) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor(options: FanOutRunOptions) {
+    this.#options = options;
+  }
+
+  /** Runs once. */
+  start(segments: readonly RoutedSegment[]): Promise<LookupCost> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      const timeoutMs = this.#options.deadlineAt - this.#options.clock.nowMs();
+      if (timeoutMs <= 0) {
+        this.fail(new ShardpoolError("DEADLINE_EXCEEDED", "the deadline passed before the lookup"));
+        return;
+      }
+      this.#timer = setTimeout(() => this.#failLate(), timeoutMs);
+      this.#sendAll(segments);
+    });
+  }
+
+  /** Ends the run with an error; harmless when it is over. */
+  fail(error: unknown): void {
+    if (!this.#end()) return;
+    for (const pending of this.#pending.values()) pending.abandon();
+    this.#pending.clear();
+    this.#reject(error);
+  }
+
+  #sendAll(segments: readonly RoutedSegment[]): void {
+    try {
+      for (const lookup of this.#options.chooser.group(segments, this.#failed)) this.#send(lookup);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (this.#pending.size === 0) this.#succeed();
+  }
+
+  #send(lookup: ShardLookup): void {
+    const sentAt = this.#options.clock.nowMs();
+    const pending = lookup.client.lookup(this.#bodyOf(lookup));
+    this.#pending.set(lookup, pending);
+    pending.reply.then(
+      (reply) => this.#receive(lookup, reply, sentAt),
+      (error: unknown) => this.#retryElsewhere(lookup, error),
+    );
+  }
+
+  #bodyOf({ client, segments }: ShardLookup): LookupBody {
+    const { chooser, sampleCount, deadlineAt, clock } = this.#options;
+    const timeoutUs = Math.ceil((deadlineAt - clock.nowMs()) * 1000);
+    return {
+      // 0 would mean no deadline.
+      timeoutUs: Math.min(UINT32_MAX, Math.max(1, timeoutUs)),
+      sampleCount,
+      float16Reply: false,
+      traceparent: "",
+      segments: segments.map(
+        (segment): LookupSegment => ({
+          partition: client.partitionNumber(chooser.partitionIdOf(segment)),
+          lengths: bytesOf(segment.lengths),
+          values: bytesOf(segment.values),
+          weights: segment.weights ? bytesOf(segment.weights) : NO_BYTES,
+        }),
+      ),
+    };
+  }
+
+  #receive(lookup: ShardLookup, reply: LookupReply, sentAt: number): void {
+    if (this.#isOver) return;
+    this.#pending.delete(lookup);
+    const { assembler, clock } = this.#options;
+    let expectedBytes = 0;
+    for (const segment of lookup.segments) expectedBytes += assembler.segmentBytes(segment);
+    if (reply.pooled.byteLength !== expectedBytes) {
+      this.fail(
+        new ShardpoolError(
+          "FORMAT_UNSUPPORTED",
+          `${lookup.client.shardId} answered ${reply.pooled.byteLength} bytes of sums, expected ${expectedBytes}`,
+        ),
+      );
+      return;
+    }
+    // Pending ones excluded, the last to come is the slowest: its stages stand for the batch.
+    recordCost(this.#cost, reply, (clock.nowMs() - sentAt) * 1000);
+    assembler.place(lookup.segments, floatsOf(reply.pooled));
+    if (this.#pending.size === 0) this.#succeed();
+  }
+
+  #retryElsewhere(lookup: ShardLookup, error: unknown): void {
+    if (this.#isOver) return;
+    this.#pending.delete(lookup);
+    if (!(error instanceof ShardpoolError) || !error.transient) {
+      this.fail(error instanceof ShardpoolError ? this.#named(error) : error);
+      return;
+    }
+    this.#failed.set(lookup.client, error);
+    if (this.#options.chooser.canReplace(lookup, this.#failed)) this.#sendAll(lookup.segments);
+    else this.fail(this.#named(error));
+  }
+
+  #named(error: ShardpoolError): ShardpoolError {
+    return new ShardpoolError(
+      error.code,
+      `1 of ${this.#options.shardCount} shards failed: ${error.detail}`,
+      { cause: error },
+    );
+  }
+
+  #failLate(): void {
+    const late = [...this.#pending.keys()].map(({ client }) => client.shardId);
+    this.fail(
+      new ShardpoolError(
+        "DEADLINE_EXCEEDED",
+        `${late.length} of ${this.#options.shardCount} shards did not answer by the deadline: ${late.join(", ")}`,
+      ),
+    );
+  }
+
+  #succeed(): void {
+    if (!this.#end()) return;
+    this.#options.assembler.finish();
+    this.#resolve(this.#cost);
+  }
+
+  #end(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    return true;
+  }
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+function emptyCost(): Writable<LookupCost> {
+  return {
+    networkUs: 0,
+    shardQueueUs: 0,
+    memoryUs: 0,
+    ssdUs: 0,
+    poolUs: 0,
+    rowsHit: 0,
+    rowsMissed: 0,
+    blocksRead: 0,
+  };
+}
+
+function recordCost(cost: Writable<LookupCost>, reply: LookupReply, waitedUs: number): void {
+  cost.rowsHit += reply.rowsHit;
+  cost.rowsMissed += reply.rowsMissed;
+  cost.blocksRead += reply.blocksRead;
+  const { timings } = reply;
+  cost.networkUs = Math.max(0, waitedUs - (timings?.totalUs ?? 0));
+  cost.shardQueueUs = timings?.queueUs ?? 0;
+  cost.memoryUs = timings?.memoryUs ?? 0;
+  cost.ssdUs = timings?.ssdUs ?? 0;
+  cost.poolUs = timings?.poolUs ?? 0;
+}

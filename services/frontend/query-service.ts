@@ -1,0 +1,116 @@
+import type { Clock } from "../../lib/clock.js";
+import { ShardpoolError } from "../../lib/errors.js";
+import type { Batcher, QueryCall } from "./batcher.js";
+import { readInferInputs } from "./infer-inputs.js";
+import type { InferOptions } from "./infer-options.js";
+import type { InputTensor } from "./input-tensor.js";
+import type { QueryResult } from "./query.js";
+import { RangePolicy } from "./range-policy.js";
+import type { ServedModel } from "./served-model.js";
+
+export interface QueryServiceOptions {
+  readonly model: ServedModel;
+  readonly batcher: Batcher;
+  readonly planEpoch: number;
+  readonly queryTimeoutMsMax: number;
+  readonly clock: Clock;
+}
+
+/** A query's answer, in whatever form it is sent back. */
+export interface QueryAnswer {
+  readonly result: QueryResult;
+  readonly sampleCount: number;
+  readonly planEpoch: number;
+  /** Ids out of range that a default row stood in for, or that were skipped. */
+  readonly defaultRowCount: number;
+  readonly totalUs: number;
+}
+
+export interface AnswerCall {
+  /** @throws ShardpoolError. */
+  readonly answer: Promise<QueryAnswer>;
+  /** The caller went away. */
+  cancel(): void;
+}
+
+/** Whether queries are taken in: from the golden requests' right answers to the drain. */
+export type ServiceState = "starting" | "serving" | "draining";
+
+/** Answers queries, whatever protocol they came by. */
+export class QueryService {
+  readonly model: ServedModel;
+  state: ServiceState = "starting";
+  readonly #options: QueryServiceOptions;
+  readonly #rangePolicy: RangePolicy;
+  #inFlightCount = 0;
+
+  constructor(options: QueryServiceOptions) {
+    this.#options = options;
+    this.model = options.model;
+    this.#rangePolicy = new RangePolicy(options.model.manifest);
+  }
+
+  /** Queries taken in and not yet answered. */
+  get inFlightCount(): number {
+    return this.#inFlightCount;
+  }
+
+  /**
+   * Checks a query and takes it in.
+   *
+   * @param timeoutMs What the protocol's deadline leaves; Infinity for none.
+   * @throws ShardpoolError REQUEST_INVALID, ROW_OUT_OF_RANGE, LIMIT_EXCEEDED, SERVER_NOT_READY,
+   * SERVER_DRAINING or SERVER_OVERLOADED.
+   */
+  submit(
+    tensors: ReadonlyMap<string, InputTensor>,
+    options: InferOptions,
+    timeoutMs: number,
+  ): AnswerCall {
+    this.#assertServing();
+    const { batcher, clock, queryTimeoutMsMax } = this.#options;
+    const arrivedAt = clock.nowMs();
+    const inputs = readInferInputs(this.model, tensors);
+    const { batch, defaultRowCount } = this.#rangePolicy.apply(inputs.batch);
+    const call = batcher.submit({
+      ...inputs,
+      batch,
+      wantsPooled: options.outputs.includes("pooled"),
+      priority: options.priority,
+      arrivedAt,
+      deadlineAt: arrivedAt + Math.min(timeoutMs, options.timeoutMs, queryTimeoutMsMax),
+    });
+    return {
+      answer: this.#answer(call, inputs.sampleCount, defaultRowCount, arrivedAt),
+      cancel: () => call.cancel(),
+    };
+  }
+
+  async #answer(
+    call: QueryCall,
+    sampleCount: number,
+    defaultRowCount: number,
+    arrivedAt: number,
+  ): Promise<QueryAnswer> {
+    this.#inFlightCount++;
+    try {
+      const result = await call.result;
+      const totalUs = (this.#options.clock.nowMs() - arrivedAt) * 1000;
+      const { planEpoch } = this.#options;
+      return { result, sampleCount, planEpoch, defaultRowCount, totalUs };
+    } finally {
+      this.#inFlightCount--;
+    }
+  }
+
+  #assertServing(): void {
+    if (this.state === "serving") return;
+    if (this.state === "draining") {
+      throw new ShardpoolError("SERVER_DRAINING", "the frontend is being stopped");
+    }
+    throw new ShardpoolError(
+      "SERVER_NOT_READY",
+      "the frontend has not answered its golden requests yet",
+    );
+  }
+}

@@ -1,0 +1,230 @@
+import {
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
+import { parseErrorCode, ShardpoolError } from "../../lib/errors.js";
+import type { PlanPartition } from "../../lib/plan/plan.js";
+import { FLOW_CONTROL_CHANNEL_OPTIONS } from "../../lib/rpc/flow-control.js";
+import { codeFromStatus, fromServiceError } from "../../lib/rpc/grpc-status.js";
+import {
+  DESCRIBE,
+  type DescribeReply,
+  LOOKUP_STREAM,
+  type LookupReply,
+  type LookupRequest,
+} from "./shard-wire.js";
+
+export interface ShardTarget {
+  readonly shardId: string;
+  /** `HOST:PORT` or `unix:PATH`. */
+  readonly address: string;
+  /** What the shard must serve, and must hold. */
+  readonly modelHash: string;
+  readonly partitions: readonly PlanPartition[];
+  /** Largest answer, and largest lookup, that may cross the wire. */
+  readonly messageBytesMax: number;
+  readonly sampleCountMax: number;
+}
+
+/** A lookup without what the connection fills in. */
+export type LookupBody = Omit<LookupRequest, "correlationId">;
+
+export interface PendingLookup {
+  /** @throws ShardpoolError SHARD_UNAVAILABLE when the connection ends first, or the shard's own error. */
+  readonly reply: Promise<LookupReply>;
+  /** Forgets the lookup: `reply` never settles, and a late answer is dropped. */
+  abandon(): void;
+}
+
+interface Waiting {
+  readonly resolve: (reply: LookupReply) => void;
+  readonly reject: (error: ShardpoolError) => void;
+}
+
+/** A ping this often, and this long to answer it: a stopped shard shows in under two seconds. */
+const KEEPALIVE_OPTIONS = {
+  "grpc.keepalive_time_ms": 1000,
+  "grpc.keepalive_timeout_ms": 500,
+  "grpc.keepalive_permit_without_calls": 1,
+} as const;
+
+/**
+ * One open lookup stream to a shard, from the moment the shard has said what it holds until the
+ * stream ends. It does not come back to life: a `ShardClient` opens the next one.
+ */
+export class ShardConnection {
+  /** The shard's number of each partition, by the plan's partition id. */
+  readonly partitionNumbers: ReadonlyMap<string, number>;
+  /** Settles when the connection is over, with the reason. */
+  readonly ended: Promise<ShardpoolError>;
+  readonly #peer: string;
+  readonly #client: Client;
+  readonly #stream: ClientDuplexStream<LookupRequest, LookupReply>;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextCorrelationId = 1;
+  #endedWith: ShardpoolError | undefined;
+
+  private constructor(peer: string, client: Client, partitionNumbers: ReadonlyMap<string, number>) {
+    this.#peer = peer;
+    this.#client = client;
+    this.partitionNumbers = partitionNumbers;
+    this.#stream = client.makeBidiStreamRequest(
+      LOOKUP_STREAM.path,
+      LOOKUP_STREAM.requestSerialize,
+      LOOKUP_STREAM.responseDeserialize,
+    );
+    this.#stream.on("data", (reply: LookupReply) => this.#settle(reply));
+    this.ended = new Promise((resolve) => {
+      const end = (error: ShardpoolError): void => resolve(this.#end(error));
+      // A shard that stops ends the stream in good order; to a lookup that waits it is all the same.
+      this.#stream.on("end", () => end(unavailable(peer, "the shard closed the connection")));
+      this.#stream.on("error", (error: ServiceError) => end(lost(peer, error)));
+    });
+  }
+
+  /**
+   * Connects and asks the shard what it holds.
+   *
+   * @throws ShardpoolError SHARD_UNAVAILABLE, PLAN_MISMATCH for another model's shard, or
+   * PARTITION_NOT_HELD.
+   */
+  static async open(target: ShardTarget, timeoutMs: number): Promise<ShardConnection> {
+    const peer = `${target.shardId} at ${target.address}`;
+    const client = new Client(target.address, credentials.createInsecure(), {
+      ...FLOW_CONTROL_CHANNEL_OPTIONS,
+      ...KEEPALIVE_OPTIONS,
+      "grpc.max_receive_message_length": target.messageBytesMax,
+      "grpc.max_send_message_length": target.messageBytesMax,
+      // A shared subchannel would bring the back-off of an earlier attempt along.
+      "grpc.use_local_subchannel_pool": 1,
+    });
+    try {
+      const description = await describe(client, peer, timeoutMs);
+      return new ShardConnection(peer, client, numberPartitions(target, peer, description));
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+  }
+
+  get inFlightCount(): number {
+    return this.#waiting.size;
+  }
+
+  /** Sends a lookup. Many may be in flight; answers come in any order. */
+  lookup(body: LookupBody): PendingLookup {
+    const correlationId = this.#takeCorrelationId();
+    const reply = new Promise<LookupReply>((resolve, reject) => {
+      if (this.#endedWith) reject(this.#endedWith);
+      else this.#waiting.set(correlationId, { resolve, reject });
+    });
+    if (!this.#endedWith) this.#stream.write({ ...body, correlationId });
+    return { reply, abandon: () => this.#waiting.delete(correlationId) };
+  }
+
+  /** Ends the stream; what is in flight fails. */
+  close(): void {
+    this.#end(unavailable(this.#peer, "the connection was closed"));
+    this.#stream.cancel();
+  }
+
+  #settle(reply: LookupReply): void {
+    const waiting = this.#waiting.get(reply.correlationId);
+    if (!waiting) return;
+    this.#waiting.delete(reply.correlationId);
+    if (reply.error === null) waiting.resolve(reply);
+    else {
+      const { code, status: grpcStatus, message } = reply.error;
+      const known = parseErrorCode(code) ?? codeFromStatus(grpcStatus);
+      waiting.reject(new ShardpoolError(known, `${this.#peer}: ${message}`));
+    }
+  }
+
+  #end(error: ShardpoolError): ShardpoolError {
+    if (this.#endedWith) return this.#endedWith;
+    this.#endedWith = error;
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(error);
+    this.#client.close();
+    return error;
+  }
+
+  #takeCorrelationId(): number {
+    const id = this.#nextCorrelationId;
+    this.#nextCorrelationId = id === 0xffffffff ? 1 : id + 1;
+    return id;
+  }
+}
+
+function describe(client: Client, peer: string, timeoutMs: number): Promise<DescribeReply> {
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      DESCRIBE.path,
+      DESCRIBE.requestSerialize,
+      DESCRIBE.responseDeserialize,
+      { withCounters: false },
+      new Metadata(),
+      { deadline: Date.now() + timeoutMs },
+      (error, reply) => {
+        if (error) reject(lost(peer, error));
+        else if (reply) resolve(reply);
+        else reject(unavailable(peer, "an empty answer"));
+      },
+    );
+  });
+}
+
+function numberPartitions(
+  target: ShardTarget,
+  peer: string,
+  description: DescribeReply,
+): ReadonlyMap<string, number> {
+  if (description.modelHash !== target.modelHash) {
+    throw new ShardpoolError(
+      "PLAN_MISMATCH",
+      `${peer} serves model ${description.modelName} version ${description.modelVersion} ` +
+        `(${description.modelHash.slice(0, 12)}), not ${target.modelHash.slice(0, 12)}`,
+    );
+  }
+  const held = new Map(description.partitions.map(({ id, number }) => [id, number]));
+  const missing = target.partitions.filter(({ id }) => !held.has(id));
+  if (missing[0]) {
+    const { id, table, rowStart, rowEnd } = missing[0];
+    throw new ShardpoolError(
+      "PARTITION_NOT_HELD",
+      `${peer} lacks ${missing.length} of the plan's ${target.partitions.length} partitions, ` +
+        `first ${id} (${table} rows ${rowStart}-${rowEnd})`,
+    );
+  }
+  if (description.sampleCountMax < target.sampleCountMax) {
+    throw new ShardpoolError(
+      "CONFIG_INVALID",
+      `${peer} takes ${description.sampleCountMax} samples a lookup, ` +
+        `batchSampleCountMax is ${target.sampleCountMax}`,
+    );
+  }
+  return held;
+}
+
+/** What a failed stream or call means for the shard: gone, unless it says better. */
+function lost(peer: string, error: ServiceError): ShardpoolError {
+  switch (error.code) {
+    case status.UNAVAILABLE:
+    case status.DEADLINE_EXCEEDED:
+    case status.CANCELLED:
+    case status.INTERNAL:
+    case status.UNKNOWN:
+      return unavailable(peer, error.details, error);
+    default:
+      return fromServiceError(error, peer);
+  }
+}
+
+function unavailable(peer: string, detail: string, cause?: Error): ShardpoolError {
+  return new ShardpoolError("SHARD_UNAVAILABLE", `${peer}: ${detail}`, cause && { cause });
+}

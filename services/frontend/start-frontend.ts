@@ -1,0 +1,234 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Clock, systemClock } from "../../lib/clock.js";
+import { ShardpoolError } from "../../lib/errors.js";
+import { readJsonFile } from "../../lib/files.js";
+import { createLog, type Logger } from "../../lib/log.js";
+import { type Model, openModel } from "../../lib/model/model-directory.js";
+import { PACKAGE_ROOT } from "../../lib/package-root.js";
+import { assertPlanFitsModel, parsePlan, type ShardingPlan } from "../../lib/plan/plan.js";
+import { type GrpcServer, startGrpcServer } from "../../lib/rpc/grpc-server.js";
+import { Batcher } from "./batcher.js";
+import { BufferPool } from "./buffer-pool.js";
+import { DensePool } from "./dense-pool.js";
+import { FanOut } from "./fan-out.js";
+import {
+  type FrontendConfig,
+  parseFrontendConfig,
+  type RawFrontendConfig,
+} from "./frontend-config.js";
+import { assertGoldenAnswers } from "./golden-check.js";
+import { createInferenceService } from "./inference-service.js";
+import {
+  INFERENCE_SERVICE,
+  inferencePackage,
+  inferenceServiceDefinition,
+} from "./inference-wire.js";
+import { Predictor } from "./predictor.js";
+import { QueryService } from "./query-service.js";
+import type { ServedModel } from "./served-model.js";
+import { ShardClient } from "./shard-client.js";
+
+/** A frontend that answers queries. */
+export interface RunningFrontend {
+  /** The gRPC address bound, with its real port. */
+  readonly address: string;
+  /** Reports NOT_SERVING, answers what is in flight, and closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Batches between the first lookup and the dense answer: one in the shards, one in the dense part. */
+const BATCHES_IN_FLIGHT_PER_WORKER = 2;
+/** How often a start or a drain looks whether it is done. */
+const POLL_MS = 10;
+/** Messages carry a query's ids (int64 at most) and its dense features, and some names. */
+const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
+
+/**
+ * Connects to every shard, answers the golden requests through them, and serves.
+ *
+ * @throws ShardpoolError CONFIG_INVALID, PLAN_MISMATCH, GOLDEN_MISMATCH, SHARD_UNAVAILABLE when a
+ * shard does not answer in `startTimeoutMs`, ADDRESS_IN_USE, and what opening model and plan throw.
+ */
+export async function startFrontend(raw: RawFrontendConfig): Promise<RunningFrontend> {
+  const config = parseFrontendConfig(raw);
+  const model = await openModel(config.modelDir);
+  const plan = parsePlan(await readJsonFile(config.planFile), config.planFile);
+  assertPlanFitsModel(plan, model.manifest, model.hash);
+  assertAllAddressed(plan, config);
+  const parts = await createParts(model, plan, config);
+  try {
+    await assertReadyToServe(parts, model, config);
+    const server = await serve(parts, config);
+    return { address: server.address, close: () => drain(server, parts, config) };
+  } catch (error) {
+    await closeParts(parts);
+    throw error;
+  }
+}
+
+/** Everything between the wire to the client and the wires to the shards. */
+interface FrontendParts {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly clients: ReadonlyMap<string, ShardClient>;
+  readonly densePool: DensePool;
+  readonly predictor: Predictor;
+  readonly queries: QueryService;
+  /** Told after every change of a shard's connection. */
+  onReadyChange: () => void;
+}
+
+function assertAllAddressed(plan: ShardingPlan, config: FrontendConfig): void {
+  const missing = plan.shards.filter(({ id }) => config.shards[id] === undefined);
+  if (missing.length === 0) return;
+  throw new ShardpoolError(
+    "CONFIG_INVALID",
+    `no address for ${missing.map(({ id }) => id).join(", ")}; give each shard of the plan one`,
+  );
+}
+
+async function createParts(
+  model: Model,
+  plan: ShardingPlan,
+  config: FrontendConfig,
+): Promise<FrontendParts> {
+  const log = createLog("frontend", config.logLevel);
+  const clock = systemClock;
+  const densePool = await DensePool.start({
+    onnxPath: model.densePath,
+    workerCount: config.denseWorkerCount,
+    threadCount: config.denseThreadCount,
+    log,
+  });
+  const notify = { onReadyChange: (): void => {} };
+  const clients = new Map(
+    plan.shards.map(({ id }) => [id, createClient(id, model, plan, config, log, notify)]),
+  );
+  const batchesInFlightMax = BATCHES_IN_FLIGHT_PER_WORKER * config.denseWorkerCount;
+  const buffers = new BufferPool(batchesInFlightMax);
+  const fanOut = new FanOut({ manifest: model.manifest, plan, clients, buffers, clock });
+  const predictor = new Predictor({ fanOut, densePool, buffers, clock });
+  const { batchSampleCountMax, queueSampleCountMax, queryTimeoutMsMax } = config;
+  const queries = new QueryService({
+    model: servedModelOf(model, fanOut.layout.width, densePool.hasLogit, config),
+    batcher: new Batcher({
+      predictor,
+      clock,
+      batchSampleCountMax,
+      batchesInFlightMax,
+      queueSampleCountMax,
+    }),
+    planEpoch: plan.epoch,
+    queryTimeoutMsMax,
+    clock,
+  });
+  return Object.assign(notify, { log, clock, clients, densePool, predictor, queries });
+}
+
+function createClient(
+  shardId: string,
+  model: Model,
+  plan: ShardingPlan,
+  config: FrontendConfig,
+  log: Logger,
+  notify: { readonly onReadyChange: () => void },
+): ShardClient {
+  return new ShardClient({
+    shardId,
+    address: config.shards[shardId]!,
+    modelHash: model.hash,
+    partitions: plan.partitions.filter(({ shards }) => shards.includes(shardId)),
+    messageBytesMax: MESSAGE_BYTES_MAX,
+    sampleCountMax: config.batchSampleCountMax,
+    lookupsInFlightMax: config.lookupsInFlightMax,
+    log,
+    seed: 0,
+    onReadyChange: () => notify.onReadyChange(),
+  });
+}
+
+function servedModelOf(
+  { manifest }: Model,
+  pooledWidth: number,
+  hasLogit: boolean,
+  config: FrontendConfig,
+): ServedModel {
+  const { querySampleCountMax: sampleCountMax, queryValueCountMax: valueCountMax } = config;
+  return { manifest, pooledWidth, hasLogit, sampleCountMax, valueCountMax };
+}
+
+async function assertReadyToServe(
+  { clients, predictor, clock, log }: FrontendParts,
+  model: Model,
+  config: FrontendConfig,
+): Promise<void> {
+  for (const client of clients.values()) client.connect();
+  const giveUpAt = clock.nowMs() + config.startTimeoutMs;
+  while (!predictor.isComplete && clock.nowMs() < giveUpAt) await wait(POLL_MS);
+  const missing = [...clients.values()].find((client) => !client.isReady);
+  if (!predictor.isComplete && missing) throw missing.lastError;
+  await assertGoldenAnswers(predictor, await model.readGolden(), model.manifest, giveUpAt);
+  log.info("golden requests answered right");
+}
+
+async function serve(parts: FrontendParts, config: FrontendConfig): Promise<GrpcServer> {
+  const { queries, predictor, clock, log } = parts;
+  const isReady = (): boolean => queries.state === "serving" && predictor.isComplete;
+  const server = await startGrpcServer({
+    listenAddress: config.grpcAddress,
+    services: [
+      {
+        definition: inferenceServiceDefinition(),
+        implementation: createInferenceService({
+          queries,
+          isReady,
+          serverVersion: readVersion(),
+          clock,
+          log,
+        }),
+      },
+    ],
+    packages: [inferencePackage],
+    messageBytesMax: MESSAGE_BYTES_MAX,
+  });
+  queries.state = "serving";
+  parts.onReadyChange = () => {
+    server.setServing("", isReady());
+    server.setServing(INFERENCE_SERVICE, isReady());
+    server.setServing(queries.model.manifest.name, isReady());
+  };
+  parts.onReadyChange();
+  log.info({ address: server.address }, "serving");
+  return server;
+}
+
+async function drain(
+  server: GrpcServer,
+  parts: FrontendParts,
+  config: FrontendConfig,
+): Promise<void> {
+  const { queries, clock, log } = parts;
+  log.info("draining");
+  queries.state = "draining";
+  parts.onReadyChange();
+  const giveUpAt = clock.nowMs() + config.drainTimeoutMs;
+  while (queries.inFlightCount > 0 && clock.nowMs() < giveUpAt) await wait(POLL_MS);
+  await server.close(Math.max(POLL_MS, Math.min(500, giveUpAt - clock.nowMs())));
+  await closeParts(parts);
+  log.info("stopped");
+}
+
+async function closeParts({ clients, densePool }: FrontendParts): Promise<void> {
+  for (const client of clients.values()) client.close();
+  await densePool.close();
+}
+
+function wait(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs));
+}
+
+function readVersion(): string {
+  const raw: unknown = JSON.parse(readFileSync(join(PACKAGE_ROOT, "package.json"), "utf8"));
+  return (raw as { version: string }).version;
+}

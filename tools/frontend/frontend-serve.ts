@@ -1,0 +1,59 @@
+import { Command } from "commander";
+import { ShardpoolError } from "../../lib/errors.js";
+import { FRONTEND_DEFAULTS, startFrontend } from "../../services/frontend/index.js";
+import { serveUntilStopped } from "../cli/serve-until-stopped.js";
+
+interface FrontendServeOptions {
+  readonly model: string;
+  readonly plan: string;
+  readonly shard: readonly string[];
+  readonly grpc: string;
+  readonly denseWorkers: string;
+  readonly denseThreads: string;
+}
+
+/** `shardpool frontend serve`. */
+export function frontendServeCommand(): Command {
+  return new Command("serve")
+    .description("Serves a model from its shards over the Open Inference Protocol.")
+    .requiredOption("--model <dir>", "model directory")
+    .requiredOption("--plan <file>", "plan made for that model")
+    .requiredOption(
+      "--shard <id=addr>",
+      "address of a shard of the plan; once for each",
+      (value: string, before: readonly string[]) => [...before, value],
+      [] as readonly string[],
+    )
+    .option(
+      "--grpc <addr>",
+      "where to listen; port 0 picks a free one",
+      FRONTEND_DEFAULTS.grpcAddress,
+    )
+    .option("--dense-workers <n>", "worker threads", String(FRONTEND_DEFAULTS.denseWorkerCount))
+    .option("--dense-threads <n>", "threads of one run", String(FRONTEND_DEFAULTS.denseThreadCount))
+    .addHelpText(
+      "after",
+      "\nExample:\n  shardpool frontend serve --model model --plan plan.json \\\n" +
+        "    --shard shard-0=127.0.0.1:8100 --shard shard-1=127.0.0.1:8101\n\n" +
+        "It prints one JSON line when the golden requests were answered right.",
+    )
+    .action(frontendServe);
+}
+
+async function frontendServe(options: FrontendServeOptions): Promise<void> {
+  const frontend = await startFrontend({
+    modelDir: options.model,
+    planFile: options.plan,
+    shards: Object.fromEntries(options.shard.map(parseShardAddress)),
+    grpcAddress: options.grpc,
+    denseWorkerCount: Number(options.denseWorkers),
+    denseThreadCount: Number(options.denseThreads),
+  });
+  await serveUntilStopped(frontend, {});
+}
+
+function parseShardAddress(text: string): [string, string] {
+  const split = text.indexOf("=");
+  if (split > 0) return [text.slice(0, split), text.slice(split + 1)];
+  throw new ShardpoolError("CONFIG_INVALID", `--shard ${text}: must be ID=ADDR`);
+}
