@@ -1,6 +1,13 @@
 import { Command } from "commander";
+import { clicksInspectCommand } from "./clicks-inspect.js";
+import { clicksStatsCommand } from "./clicks-stats.js";
+import { clicksSynthCommand } from "./clicks-synth.js";
 
 /** `shardpool clicks`. */
 export function clicksCommand(): Command {
-  return new Command("clicks").description("Makes click logs and counts what they read.");
+  return new Command("clicks")
+    .description("Makes click logs and counts what they read.")
+    .addCommand(clicksSynthCommand())
+    .addCommand(clicksStatsCommand())
+    .addCommand(clicksInspectCommand());
 }
