@@ -77,14 +77,22 @@ export async function readJsonFile(path: string): Promise<unknown> {
   }
 }
 
-/** SHA-256 in hex and size of a file, streamed. */
-export async function hashFile(path: string): Promise<{ sha256: string; bytes: number }> {
+/**
+ * SHA-256 in hex and size of a file, streamed.
+ *
+ * @param onBytes Told how many bytes have been read, piece by piece.
+ */
+export async function hashFile(
+  path: string,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash("sha256");
   let bytes = 0;
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
       hash.update(chunk as Buffer);
       bytes += (chunk as Buffer).length;
+      onBytes(bytes);
     }
   } catch (error) {
     throw fromFileError(error, path);

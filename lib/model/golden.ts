@@ -53,7 +53,7 @@ export async function writeGolden(
 
 /**
  * Reads and checks golden requests: array names, dtypes and shapes, that the lengths add up and that
- * every row id is in its table.
+ * row ids are in their tables where the feature refuses others.
  *
  * @throws ShardpoolError FILE_NOT_FOUND, FILE_UNREADABLE, FORMAT_UNSUPPORTED or FILE_CORRUPT.
  */
@@ -155,6 +155,7 @@ function assertRowsExist(batch: JaggedBatch, model: GoldenShape, path: string): 
       }
       end += length;
     }
+    if (feature.outOfRange !== "error") continue;
     for (let i = start; i < end; i++) {
       if (values[i]! >= 0 && values[i]! < rowCount) continue;
       throw new ShardpoolError(

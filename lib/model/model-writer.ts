@@ -95,11 +95,16 @@ export class ModelWriter implements TableSource {
     return openTableFile(this.#dir, tableNamed(this.manifest.tables, name));
   }
 
+  /** Where the dense part lies once it is written, until the model has its name. */
+  get densePath(): string {
+    return join(this.#dir, DENSE_FILE);
+  }
+
   /** Writes the dense part, an ONNX file. */
   async writeDense(onnx: Uint8Array): Promise<void> {
-    const path = join(this.#dir, this.#claim(DENSE_FILE));
-    await writeFileWhole(path, onnx);
-    this.#files.set(DENSE_FILE, await hashFile(path));
+    this.#claim(DENSE_FILE);
+    await writeFileWhole(this.densePath, onnx);
+    this.#files.set(DENSE_FILE, await hashFile(this.densePath));
   }
 
   /** Writes the golden requests. */
