@@ -16,7 +16,6 @@ interface ClusterUpOptions {
   readonly stats?: string;
   readonly dir: string;
   readonly grpc: string;
-  readonly http?: string;
   readonly json?: boolean;
 }
 
@@ -31,7 +30,6 @@ export function clusterUpCommand(): Command {
     .option("--stats <file>", "access statistics the plan was made from; orders rows hot first")
     .option("--dir <dir>", "folder for stores, logs and the topology file", "shardpool-cluster")
     .option("--grpc <addr>", "where the frontend listens for gRPC", "127.0.0.1:8001")
-    .option("--http <addr>", "where the frontend listens for HTTP")
     .option("--json", "print the topology as one JSON object when the cluster is up")
     .addHelpText(
       "after",
@@ -70,7 +68,6 @@ async function clusterUp(options: ClusterUpOptions): Promise<void> {
     storeDir,
     logDir: resolve(options.dir, "logs"),
     grpcAddress: options.grpc,
-    ...(options.http === undefined ? {} : { frontendArgs: ["--http", options.http] }),
   });
   const topologyFile = join(resolve(options.dir), TOPOLOGY_FILE);
   try {
