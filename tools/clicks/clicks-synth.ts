@@ -10,7 +10,7 @@ import { areaUnderCurve } from "./auc.js";
 import { type ClickLogHeader, clickLogShapeOf, writeClickLog } from "./click-log.js";
 import { computeClickProbabilities } from "./click-probabilities.js";
 import { parseClickProfile } from "./click-profile.js";
-import { drawClicks } from "./draw-clicks.js";
+import { drawClicks, expectedRowIdCount } from "./draw-clicks.js";
 import { formatReuse } from "./reuse-report.js";
 import { reuseTargetOf } from "./reuse-targets.js";
 
@@ -78,9 +78,13 @@ export async function synthClicks(options: SynthClicksOptions): Promise<SynthCli
   const model = await openModel(options.model);
   const { samples: sampleCount, seed, locality, window: windowSamples } = options;
 
-  const drawing = startProgress("drawing row ids", sampleCount, "samples");
-  const drawn = drawClicks(model.manifest, { sampleCount, profile, seed, locality, windowSamples });
-  drawing.finish(`${formatCount(drawn.rowIdCount)} ids`);
+  const rowIdCount = expectedRowIdCount(model.manifest, sampleCount);
+  const drawing = startProgress("drawing row ids", rowIdCount, "row ids");
+  const drawn = drawClicks(model.manifest, {
+    ...{ sampleCount, profile, seed, locality, windowSamples },
+    onProgress: drawing.update,
+  });
+  drawing.finish(`${formatCount(drawn.rowIdCount)} row ids`);
 
   const labelling = startProgress("drawing labels", sampleCount, "samples");
   const probabilities = await computeClickProbabilities(model, drawn.clicks, {

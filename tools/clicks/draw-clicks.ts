@@ -76,8 +76,13 @@ export function drawClicks(manifest: ModelManifest, options: DrawClicksOptions):
   return { clicks, rowIdCount: drawnCount, ...(reuse && { reuse }) };
 }
 
+/** Row ids in a log of so many samples; broken pooling factors make it a mean. */
+export function expectedRowIdCount(manifest: ModelManifest, sampleCount: number): number {
+  return expectedReads(manifest, sampleCount).reduce((sum, { readCount }) => sum + readCount, 0);
+}
+
 function assertSize(manifest: ModelManifest, sampleCount: number): void {
-  const rowIdCount = expectedReads(manifest, sampleCount).reduce((sum, t) => sum + t.readCount, 0);
+  const rowIdCount = expectedRowIdCount(manifest, sampleCount);
   if (rowIdCount <= ROW_ID_COUNT_MAX) return;
   const perSample = rowIdCount / sampleCount;
   throw new ShardpoolError(

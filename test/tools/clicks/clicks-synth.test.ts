@@ -46,11 +46,12 @@ async function readFirst(path: string): Promise<ClickBatch> {
 function referenceProbabilities(batch: ClickBatch): Float32Array {
   const { lengths, values } = buildJaggedBatch(batch, 0, batch.sampleCount);
   const pooled = new Float32Array(batch.sampleCount * 8);
+  const tables = ["t0", "t1"].map((table) => decodedTable(model, table));
   let at = 0;
   lengths.forEach((length, bag) => {
     const feature = Math.floor(bag / batch.sampleCount);
     const to = (bag % batch.sampleCount) * 8 + feature * 4;
-    const table = decodedTable(model, `t${feature}`);
+    const table = tables[feature]!;
     for (const end = at + length; at < end; at++) {
       for (let c = 0; c < 4; c++) pooled[to + c]! += table[values[at]! * 4 + c]!;
     }
