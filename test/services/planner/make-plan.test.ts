@@ -127,7 +127,10 @@ describe("makePlan() without room", () => {
           assert.equal(misfitOf(request(shardCount, diskEnough)), undefined);
           const rowBytes = rowCounts.reduce((sum, rows) => sum + rows * 64, 0);
           assert.ok(diskEnough * shardCount >= rowBytes);
-          assert.match(message, new RegExp(`: ${rowBytes - shardCount * disk} are missing`));
+          const missing = rowBytes - shardCount * disk;
+          // Disks may be large enough together and yet each too small for a whole share of rows.
+          if (missing > 0) assert.match(message, new RegExp(`: ${missing} are missing`));
+          else assert.doesNotMatch(message, /are missing/);
         },
       ),
       { numRuns: 30 },
