@@ -48,6 +48,7 @@ const TRANSIENT_BY_CODE = {
   PLAN_DOES_NOT_FIT: false,
   GOLDEN_MISMATCH: false,
   SLO_MISSED: false,
+  BENCHMARK_INCORRECT: false,
 } as const;
 
 export type ErrorCode = keyof typeof TRANSIENT_BY_CODE;

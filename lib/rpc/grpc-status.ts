@@ -35,6 +35,7 @@ export const GRPC_STATUS_BY_CODE: Readonly<Record<ErrorCode, status>> = {
   PLAN_DOES_NOT_FIT: status.FAILED_PRECONDITION,
   GOLDEN_MISMATCH: status.FAILED_PRECONDITION,
   SLO_MISSED: status.FAILED_PRECONDITION,
+  BENCHMARK_INCORRECT: status.INTERNAL,
 };
 
 /** Trailer that carries our code beside gRPC's status, which alone cannot tell a stale plan from a bad request. */

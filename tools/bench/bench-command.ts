@@ -1,9 +1,11 @@
 import { Command } from "commander";
 import { benchLatencyCommand } from "./bench-latency.js";
+import { benchMicroCommand } from "./bench-micro.js";
 
 /** `shardpool bench`. */
 export function benchCommand(): Command {
   return new Command("bench")
     .description("Measures latency, throughput and parts.")
-    .addCommand(benchLatencyCommand());
+    .addCommand(benchLatencyCommand())
+    .addCommand(benchMicroCommand());
 }
