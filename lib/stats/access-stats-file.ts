@@ -2,7 +2,12 @@ import { basename, dirname, join } from "node:path";
 import { hashJson } from "../canonical-json.js";
 import { ShardpoolError } from "../errors.js";
 import { hashFile, readJsonFile, writeJsonFile } from "../files.js";
-import { type AccessStats, parseAccessStats } from "./access-stats.js";
+import {
+  type AccessStats,
+  type AccessStatsDraft,
+  parseAccessStats,
+  STATS_FORMAT_VERSION,
+} from "./access-stats.js";
 import { type RowCounts, readCountsFile, writeCountsFile } from "./counts-file.js";
 
 /** Access statistics in memory: the header, and counts row by row. */
@@ -27,7 +32,7 @@ export interface AccessStatsFile {
  */
 export async function writeAccessStats(
   path: string,
-  header: Omit<AccessStats, "counts" | "formatVersion">,
+  header: AccessStatsDraft,
   countsByTable: ReadonlyMap<string, RowCounts>,
 ): Promise<AccessStats> {
   const countsPath = countsPathOf(path);
@@ -35,7 +40,11 @@ export async function writeAccessStats(
   const { sha256 } = await hashFile(countsPath);
   const rowCount = [...countsByTable.values()].reduce((sum, { rowIds }) => sum + rowIds.length, 0);
   const complete = parseAccessStats(
-    { formatVersion: 1, ...header, counts: { file: basename(countsPath), sha256, rowCount } },
+    {
+      formatVersion: STATS_FORMAT_VERSION,
+      ...header,
+      counts: { file: basename(countsPath), sha256, rowCount },
+    },
     path,
   );
   checkAgreement(complete, countsByTable, path);

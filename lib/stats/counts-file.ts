@@ -14,17 +14,12 @@ import {
 import { openArrowFile } from "../arrow/arrow-file-reader.js";
 import { type ColumnData, writeArrowFile } from "../arrow/arrow-file-writer.js";
 import { ShardpoolError } from "../errors.js";
+import { NO_COUNTS, type RowCounts } from "./row-counts.js";
 
-/** Reads of single rows of a table, heaviest first; rows of one count in rising order. */
-export interface RowCounts {
-  readonly rowIds: Int32Array;
-  readonly counts: Uint32Array;
-}
+export type { RowCounts } from "./row-counts.js";
 
 /** Rows a record batch. */
 const BATCH_ROWS = 65_536;
-
-const NO_COUNTS: RowCounts = { rowIds: new Int32Array(0), counts: new Uint32Array(0) };
 
 /**
  * Writes the counts file, an Arrow IPC file whole or not at all: columns `table` (dictionary of

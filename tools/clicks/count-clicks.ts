@@ -1,6 +1,6 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ModelManifest } from "../../lib/model/manifest.js";
-import type { FeatureStats, TableStats } from "../../lib/stats/access-stats.js";
+import type { AccessStatsDraft } from "../../lib/stats/access-stats.js";
 import type { RowCounts } from "../../lib/stats/counts-file.js";
 import type { BagColumn, ClickBatch } from "./click-batch.js";
 
@@ -10,8 +10,8 @@ export const COUNTED_ROWS_MAX = 2 ** 29;
 export interface ClickCounts {
   readonly sampleCount: number;
   readonly queryCount: number;
-  readonly tables: readonly TableStats[];
-  readonly features: readonly FeatureStats[];
+  readonly tables: AccessStatsDraft["tables"];
+  readonly features: AccessStatsDraft["features"];
   /** Every row that was read, heaviest first; ties by row id. */
   readonly countsByTable: ReadonlyMap<string, RowCounts>;
 }

@@ -3,7 +3,7 @@ import { readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { tableFromIPC } from "apache-arrow";
-import type { AccessStats } from "../../../lib/stats/access-stats.js";
+import type { AccessStatsDraft } from "../../../lib/stats/access-stats.js";
 import { readAccessStats, writeAccessStats } from "../../../lib/stats/access-stats-file.js";
 import type { RowCounts } from "../../../lib/stats/counts-file.js";
 import { tempFolder } from "../../support/temp-folder.js";
@@ -18,9 +18,7 @@ function countsOf(rowCount: number, count: (i: number) => number): RowCounts {
   };
 }
 
-function headerOf(
-  countsByTable: ReadonlyMap<string, RowCounts>,
-): Omit<AccessStats, "counts" | "formatVersion"> {
+function headerOf(countsByTable: ReadonlyMap<string, RowCounts>): AccessStatsDraft {
   return {
     model: { name: "m", version: "1", hash: "h" },
     source: "test",
@@ -123,6 +121,25 @@ describe("access statistics", () => {
       code: "STATS_INVALID",
       message: /table small says 3 listed rows and 29 reads, its counts are 3 rows, 21 reads/,
     });
+  });
+
+  it("of format version 1 are read, with what it lacked as not measured", async () => {
+    const path = await writeStats("version-1");
+    const { coAccess: _, ...header } = JSON.parse(await readFile(path, "utf8"));
+    const tables = header.tables.map(({ table, readCount, ...rest }: Record<string, unknown>) => ({
+      ...{ table, readCount },
+      distinctRowCount: rest["distinctRowCount"],
+      listedRowCount: rest["listedRowCount"],
+      ...{ tailReadCount: 5, countErrorMax: 0, missRatioCurve: [], missRatioError: null },
+    }));
+    await writeFile(path, JSON.stringify({ ...header, tables, formatVersion: 1 }));
+
+    const stats = await readAccessStats(path);
+
+    const [small] = stats.header.tables;
+    assert.equal(small?.unlistedCountMax, null);
+    assert.equal(small?.missRatioMethod, "none");
+    assert.equal(stats.header.coAccess, null);
   });
 
   it("want a .json name", async () => {
