@@ -1,5 +1,5 @@
 /** How the dense part joins the bottom MLP's output with the pooled vectors. */
-export const INTERACTIONS = ["dot", "dot-itself", "cat"] as const;
+export const INTERACTIONS = ["dot", "dot-itself", "cat", "dcnv2"] as const;
 export type Interaction = (typeof INTERACTIONS)[number];
 
 /** One layer of an MLP: `y = x Wᵀ + b`. */
@@ -13,12 +13,27 @@ export interface LinearLayer {
 }
 
 /**
+ * One low-rank layer of a DCN-v2 cross network: `x' = x₀ ⊙ (W(V x) + b) + x`, x₀ being what the first
+ * layer reads (Wang et al., 2021; MLPerf's DLRM-v2).
+ */
+export interface CrossLayer {
+  readonly rank: number;
+  /** `[rank, width]`, row-major. */
+  readonly v: Float32Array;
+  /** `[width, rank]`, row-major. */
+  readonly w: Float32Array;
+  /** `[width]`. */
+  readonly bias: Float32Array;
+}
+
+/**
  * All weights of a model's dense part, and what is needed to compute with them.
  *
  * The bottom MLP has a ReLU after every layer, the top MLP after every layer but the last, whose one
  * output is the logit. With T's rows being the bottom output and then the pooled vectors in feature
  * order, `dot` joins to the bottom output the products T[i]·T[j] for i = 1, 2, … and j < i, `dot-itself`
- * those for i = 0, 1, … and j ≤ i; `cat` joins the pooled vectors as they are.
+ * those for i = 0, 1, … and j ≤ i; `cat` joins the pooled vectors as they are, and `dcnv2` passes what
+ * `cat` gives through the cross layers.
  */
 export interface DenseWeights {
   readonly interaction: Interaction;
@@ -26,6 +41,8 @@ export interface DenseWeights {
   readonly embeddingDims: readonly number[];
   readonly bottomMlp: readonly LinearLayer[];
   readonly topMlp: readonly LinearLayer[];
+  /** With `dcnv2` only. */
+  readonly crossLayers?: readonly CrossLayer[];
   /** Probabilities are clamped to `[t, 1 - t]`; 0 or absent: they are not. */
   readonly lossThreshold?: number;
 }
@@ -51,8 +68,13 @@ export function interactionWidthOf(
   bottomWidth: number,
   embeddingDims: readonly number[],
 ): number {
-  if (interaction === "cat") return bottomWidth + pooledWidthOfDims(embeddingDims);
+  if (!isDot(interaction)) return bottomWidth + pooledWidthOfDims(embeddingDims);
   return bottomWidth + interactionPairs(interaction, embeddingDims.length).length;
+}
+
+/** Whether the interaction takes dot products, which want one width of all vectors. */
+export function isDot(interaction: Interaction): interaction is "dot" | "dot-itself" {
+  return interaction === "dot" || interaction === "dot-itself";
 }
 
 /** The pairs (i, j) of T's rows whose products a dot interaction passes on, in order. */
@@ -80,10 +102,12 @@ export function findWeightsProblem(weights: DenseWeights): string | undefined {
   if (chain !== undefined) return chain;
   const bottomWidth = bottomWidthOf(weights);
   const otherDim = embeddingDims.find((dim) => dim !== bottomWidth);
-  if (interaction !== "cat" && otherDim !== undefined) {
+  if (isDot(interaction) && otherDim !== undefined) {
     return `${interaction} wants every embeddingDim to equal the bottom MLP's output ${bottomWidth}, got ${otherDim}`;
   }
   const width = interactionWidthOf(interaction, bottomWidth, embeddingDims);
+  const cross = findCrossProblem(weights, width);
+  if (cross !== undefined) return cross;
   if (topMlp[0]!.inputWidth !== width) {
     return `top.0 reads ${topMlp[0]!.inputWidth} values, the interaction gives ${width}`;
   }
@@ -92,6 +116,21 @@ export function findWeightsProblem(weights: DenseWeights): string | undefined {
   }
   if (!(lossThreshold >= 0 && lossThreshold < 0.5)) {
     return `lossThreshold ${lossThreshold} must be in [0, 0.5)`;
+  }
+  return undefined;
+}
+
+function findCrossProblem(
+  { interaction, crossLayers = [] }: DenseWeights,
+  width: number,
+): string | undefined {
+  if ((interaction === "dcnv2") !== crossLayers.length > 0) {
+    return `${interaction} with ${crossLayers.length} cross layers; dcnv2 has them, and nothing else`;
+  }
+  for (const [index, { rank, v, w, bias }] of crossLayers.entries()) {
+    const isRight = v.length === rank * width && w.length === rank * width && bias.length === width;
+    if (rank >= 1 && isRight) continue;
+    return `cross.${index} has ${v.length}, ${w.length} and ${bias.length} values, must have ${rank} x ${width} twice and ${width}`;
   }
   return undefined;
 }

@@ -15,7 +15,10 @@ import {
 } from "./manifest.js";
 import { TableReader } from "./table-reader.js";
 
-/** What can be asked for rows: a model on disk, or one that is being written. */
+/** A table open for reading decoded rows; `TableReader` is one. */
+export type TableRows = Pick<TableReader, "table" | "readRows" | "close">;
+
+/** What can be asked for rows: a model on disk, one that is being written, or one to be imported. */
 export interface TableSource {
   readonly manifest: Pick<ModelManifest, "tables" | "features">;
   /**
@@ -23,7 +26,7 @@ export interface TableSource {
    *
    * @throws RangeError when the manifest has no such table.
    */
-  openTable(name: string): TableReader;
+  openTable(name: string): TableRows;
 }
 
 /** A model directory whose manifest has been checked. Holds no open file. */
@@ -34,6 +37,7 @@ export interface Model extends TableSource {
   readonly hash: string;
   /** Path of the dense part. */
   readonly densePath: string;
+  openTable(name: string): TableReader;
   /** @throws ShardpoolError FILE_CORRUPT or FORMAT_UNSUPPORTED. */
   readGolden(): Promise<GoldenRequests>;
 }

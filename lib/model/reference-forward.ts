@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import {
   bottomWidthOf,
+  type CrossLayer,
   type DenseWeights,
   denseFeatureCountOf,
   interactionPairs,
   interactionWidthOf,
+  isDot,
   type LinearLayer,
   pooledWidthOfDims,
 } from "./dense-weights.js";
@@ -84,9 +86,12 @@ function joinInteraction(
   const dim = bottomWidthOf(weights);
   const joined = new Float64Array(interactionWidthOf(interaction, dim, embeddingDims));
   joined.set(bottom);
-  if (interaction === "cat") {
+  if (!isDot(interaction)) {
     joined.set(pooled, dim);
-    return joined;
+    return (weights.crossLayers ?? []).reduce(
+      (values, layer) => crossValues(layer, joined, values),
+      joined,
+    );
   }
   // T of `DenseWeights`: the bottom output, then a row a feature.
   const rows = new Float64Array(dim + pooled.length);
@@ -100,6 +105,26 @@ function joinInteraction(
     joined[dim + pair] = dot;
   }
   return joined;
+}
+
+/** `x₀ ⊙ (W(V x) + b) + x`. */
+function crossValues(
+  { rank, v, w, bias }: CrossLayer,
+  first: Float64Array,
+  values: Float64Array,
+): Float64Array<ArrayBuffer> {
+  const width = values.length;
+  const low = new Float64Array(rank);
+  for (let r = 0; r < rank; r++) {
+    for (let i = 0; i < width; i++) low[r]! += v[r * width + i]! * values[i]!;
+  }
+  const crossed = Float64Array.from(values);
+  for (let i = 0; i < width; i++) {
+    let sum = 0;
+    for (let r = 0; r < rank; r++) sum += w[i * rank + r]! * low[r]!;
+    crossed[i]! += first[i]! * (sum + bias[i]!);
+  }
+  return crossed;
 }
 
 /** Into `[t, 1 - t]`, with limits rounded to float32 as a float32 graph holds them. */

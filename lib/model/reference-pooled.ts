@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { ShardpoolError } from "../errors.js";
 import type { JaggedBatch } from "../jagged-batch.js";
 import { type ModelFeature, pooledWidthOf } from "./manifest.js";
-import type { TableSource } from "./model-directory.js";
-import type { TableReader } from "./table-reader.js";
+import type { TableRows, TableSource } from "./model-directory.js";
 
 export interface ReferencePooled {
   /** `[B, ΣE]`: the features' pooled vectors side by side, in feature order. */
@@ -95,7 +94,7 @@ function applyPolicy(
   return { rowIds, weights: batch.weights && weights, defaultRowCount };
 }
 
-function sumBag(table: TableReader, { rowIds, weights }: Bag, out: Float32Array): void {
+function sumBag(table: TableRows, { rowIds, weights }: Bag, out: Float32Array): void {
   const row = new Float32Array(table.table.embeddingDim);
   for (const [i, rowId] of rowIds.entries()) {
     table.readRows(Int32Array.of(rowId), row);

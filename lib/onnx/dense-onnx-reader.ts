@@ -1,5 +1,6 @@
 import { ShardpoolError } from "../errors.js";
 import {
+  type CrossLayer,
   type DenseWeights,
   findWeightsProblem,
   INTERACTIONS,
@@ -20,10 +21,12 @@ export function readDenseWeights(onnxBytes: Uint8Array, what = "dense.onnx"): De
   const model = decodeOnnxModel(onnxBytes, what);
   const metadata = readMetadata(model, what);
   const tensors = new Map(model.graph.initializer.map((tensor) => [tensor.name ?? "", tensor]));
+  const crossLayers = readCrossLayers(tensors, what);
   const weights: DenseWeights = {
     ...metadata,
     bottomMlp: readMlp(tensors, "bottom", what),
     topMlp: readMlp(tensors, "top", what),
+    ...(crossLayers.length === 0 ? {} : { crossLayers }),
   };
   const problem = findWeightsProblem(weights);
   if (problem !== undefined) throw new ShardpoolError("MODEL_INVALID", `${what}: ${problem}`);
@@ -67,6 +70,22 @@ function readMlp(
       inputWidth,
       outputWidth,
       weight: readFloats(weight, what),
+      bias: readFloats(bias, what),
+    });
+  }
+}
+
+function readCrossLayers(tensors: ReadonlyMap<string, OnnxTensor>, what: string): CrossLayer[] {
+  const layers: CrossLayer[] = [];
+  for (;;) {
+    const [v, w, bias] = ["v", "w", "bias"].map((part) =>
+      tensors.get(`cross.${layers.length}.${part}`),
+    );
+    if (v === undefined || w === undefined || bias === undefined) return layers;
+    layers.push({
+      rank: v.dims[0] ?? 0,
+      v: readFloats(v, what),
+      w: readFloats(w, what),
       bias: readFloats(bias, what),
     });
   }

@@ -1,9 +1,12 @@
 import {
   bottomWidthOf,
+  type CrossLayer,
   type DenseWeights,
   denseFeatureCountOf,
   findWeightsProblem,
   interactionPairs,
+  interactionWidthOf,
+  isDot,
   type LinearLayer,
   pooledWidthOfDims,
 } from "../model/dense-weights.js";
@@ -30,10 +33,13 @@ export function writeDenseOnnx(weights: DenseWeights): Uint8Array {
   const dense = graph.addInput("dense", denseFeatureCountOf(weights));
   const pooled = graph.addInput("pooled", pooledWidthOfDims(weights.embeddingDims));
   const bottom = addMlp(graph, "bottom", dense, weights.bottomMlp, "bottom");
-  const joined =
-    weights.interaction === "cat"
-      ? graph.addNode("Concat", "interaction", [bottom, pooled], { axis: 1 })
-      : addDotInteraction(graph, weights, weights.interaction, bottom, pooled);
+  const joined = isDot(weights.interaction)
+    ? addDotInteraction(graph, weights, weights.interaction, bottom, pooled)
+    : addCrossLayers(
+        graph,
+        graph.addNode("Concat", "interaction", [bottom, pooled], { axis: 1 }),
+        weights,
+      );
   const logit = addMlp(graph, "top", joined, weights.topMlp, "logit");
   addProbability(graph, logit, weights.lossThreshold ?? 0);
   graph.addOutput("logit", 1);
@@ -104,6 +110,35 @@ function addDotInteraction(
   const taken = graph.addNode("Gather", "interaction.taken", [byPair, pairs], { axis: 0 });
   const dots = graph.addNode("Transpose", "interaction.dots", [taken], { perm: [1, 0] });
   return graph.addNode("Concat", "interaction", [bottom, dots], { axis: 1 });
+}
+
+/** `x' = x₀ ⊙ (W(V x) + b) + x` for each layer; without layers what they would read. */
+function addCrossLayers(graph: GraphBuilder, first: string, weights: DenseWeights): string {
+  const width = interactionWidthOf(
+    weights.interaction,
+    bottomWidthOf(weights),
+    weights.embeddingDims,
+  );
+  let value = first;
+  for (const [index, layer] of (weights.crossLayers ?? []).entries()) {
+    value = addCrossLayer(graph, `cross.${index}`, { first, value, width }, layer);
+  }
+  return value;
+}
+
+function addCrossLayer(
+  graph: GraphBuilder,
+  name: string,
+  { first, value, width }: { first: string; value: string; width: number },
+  { rank, v, w, bias }: CrossLayer,
+): string {
+  const toLow = graph.addConstant(floatTensor(`${name}.v`, [rank, width], v));
+  const toWide = graph.addConstant(floatTensor(`${name}.w`, [width, rank], w));
+  const shift = graph.addConstant(floatTensor(`${name}.bias`, [width], bias));
+  const low = graph.addNode("Gemm", `${name}.low`, [value, toLow], { transB: 1 });
+  const wide = graph.addNode("Gemm", `${name}.wide`, [low, toWide, shift], { transB: 1 });
+  const product = graph.addNode("Mul", `${name}.product`, [first, wide]);
+  return graph.addNode("Add", `${name}.sum`, [product, value]);
 }
 
 function addProbability(graph: GraphBuilder, logit: string, lossThreshold: number): void {

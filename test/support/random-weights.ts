@@ -1,7 +1,9 @@
 import {
+  type CrossLayer,
   type DenseWeights,
   type Interaction,
   interactionWidthOf,
+  isDot,
   type LinearLayer,
 } from "../../lib/model/dense-weights.js";
 import { Random } from "../../lib/random.js";
@@ -27,14 +29,26 @@ export function randomWeights(shape: DenseShape, seed: number): DenseWeights {
   const top = interactionWidthOf(interaction, bottomWidth, embeddingDims);
   const random = new Random(seed, "weights");
   // A dot product of two such rows, above all of one with itself, is about this.
-  const productSize = interaction === "cat" ? 1 : bottomWidth;
+  const productSize = isDot(interaction) ? bottomWidth : 1;
+  const cross = interaction === "dcnv2" ? { crossLayers: randomCross(top, random) } : {};
   return {
     interaction,
     embeddingDims,
     bottomMlp: randomMlp([shape.denseFeatureCount, ...shape.bottomHidden, bottomWidth], random),
     topMlp: randomMlp([top, ...shape.topHidden, 1], random, productSize),
+    ...cross,
     ...(lossThreshold === undefined ? {} : { lossThreshold }),
   };
+}
+
+/** Two layers of different ranks. */
+function randomCross(width: number, random: Random): CrossLayer[] {
+  return [3, 2].map((rank) => ({
+    rank,
+    v: normalValues(rank * width, Math.sqrt(1 / width), random),
+    w: normalValues(width * rank, 0.5 * Math.sqrt(1 / rank), random),
+    bias: normalValues(width, 0.1, random),
+  }));
 }
 
 /** `length` normal values with the given standard deviation. */

@@ -1,4 +1,4 @@
-import type { Model, TableSource } from "../../lib/model/model-directory.js";
+import type { Model } from "../../lib/model/model-directory.js";
 import { decodeRows } from "../../lib/model/row-codec.js";
 import type { TableReader } from "../../lib/model/table-reader.js";
 import type { BagColumn, ClickBatch } from "./click-batch.js";
@@ -16,7 +16,7 @@ const READ_BYTES = 4 << 20;
  * @returns `[B, ΣE]`, features in order.
  */
 export function poolClicks(
-  model: Pick<Model, "manifest"> & Pick<TableSource, "openTable">,
+  model: Pick<Model, "manifest" | "openTable">,
   clicks: ClickBatch,
   pooledWidth: number,
 ): Float32Array {
@@ -50,7 +50,7 @@ interface LoadedRows {
 }
 
 function loadRows(
-  model: Pick<TableSource, "openTable">,
+  model: Pick<Model, "openTable">,
   table: string,
   bags: readonly BagColumn[],
   sampleCount: number,

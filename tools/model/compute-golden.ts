@@ -9,7 +9,7 @@ import { referencePooled } from "../../lib/model/reference-pooled.js";
 import { Random } from "../../lib/random.js";
 import { createDenseSession } from "../../services/frontend/index.js";
 
-type GoldenModel = Pick<
+export type GoldenModel = Pick<
   ModelManifest,
   "denseFeatureCount" | "features" | "tables" | "tolerance" | "name"
 >;
@@ -62,27 +62,31 @@ export async function computeGolden(
   }
 }
 
-function drawRequests(model: GoldenModel): { denseFeatures: Float32Array; batch: JaggedBatch } {
+/** Requests with normal dense features and short bags of uniform row ids; the same each time. */
+export function drawRequests(
+  model: GoldenModel,
+  sampleCount = SAMPLE_COUNT,
+): { denseFeatures: Float32Array; batch: JaggedBatch } {
   const random = new Random(0, "golden");
   const rowCounts = new Map(model.tables.map(({ name, rowCount }) => [name, rowCount]));
   const featureCount = model.features.length;
-  const lengths = new Int32Array(featureCount * SAMPLE_COUNT);
+  const lengths = new Int32Array(featureCount * sampleCount);
   const values: number[] = [];
   for (const [f, { table }] of model.features.entries()) {
     const rowCount = rowCounts.get(table)!;
-    for (let b = 0; b < SAMPLE_COUNT; b++) {
+    for (let b = 0; b < sampleCount; b++) {
       // Sample 0 has empty bags, sample 1 the last row and, after it, twice the first.
       const bag = b === 0 ? [] : b === 1 ? [rowCount - 1, 0, 0] : drawBag(random, rowCount);
-      lengths[f * SAMPLE_COUNT + b] = bag.length;
+      lengths[f * sampleCount + b] = bag.length;
       for (const rowId of bag) values.push(rowId);
     }
   }
-  const denseFeatures = Float32Array.from({ length: SAMPLE_COUNT * model.denseFeatureCount }, () =>
+  const denseFeatures = Float32Array.from({ length: sampleCount * model.denseFeatureCount }, () =>
     random.nextNormal(),
   );
   const batch = {
     featureCount,
-    sampleCount: SAMPLE_COUNT,
+    sampleCount,
     lengths,
     values: Int32Array.from(values),
   };

@@ -6,6 +6,7 @@ import { DTYPES } from "../../lib/model/dtype.js";
 import { type Progress, startProgress } from "../cli/progress.js";
 import { formatCount } from "../cli/table.js";
 import { type ImportedModel, importModel } from "./import/import-model.js";
+import { printVerified, type VerifiedModel, verifyModel } from "./verify-model.js";
 
 const optionsSchema = z.strictObject({
   from: z.string().min(1),
@@ -15,6 +16,8 @@ const optionsSchema = z.strictObject({
   interactionItself: z.boolean().default(false),
   lossThreshold: z.coerce.number().min(0).lt(0.5),
   pooling: z.enum(["sum", "mean"]),
+  feature: z.array(z.string()).default([]),
+  tables: z.string().min(1).optional(),
   dtype: z.enum(DTYPES),
   outOfRange: z.enum(["error", "skip"]),
   tolerance: z.coerce.number().positive().max(1),
@@ -25,13 +28,26 @@ const optionsSchema = z.strictObject({
 export function modelImportCommand(): Command {
   return new Command("import")
     .description("Makes a model directory of a model trained elsewhere.")
-    .requiredOption("--from <path>", ".npz, a folder of .npy, .pt of torch.save, or .onnx")
+    .requiredOption(
+      "--from <path>",
+      ".npz, a folder of .npy, .safetensors, .pt of torch.save, or .onnx",
+    )
     .requiredOption("--name <name>", "name under which the model is served")
     .requiredOption("--out <dir>", "model directory to make")
     .addOption(
       new Option("--interaction <kind>", "what joins bottom MLP and pooled vectors").choices([
         ...INTERACTIONS,
       ]),
+    )
+    .option(
+      "--tables <path>",
+      "tables of a .onnx that is the dense part alone: .npz, folder, .pt …",
+    )
+    .option(
+      "--feature <name=table>",
+      "a feature and its table, in the order the model takes them, with :mean or :sum if wanted; repeatable",
+      (value: string, before: readonly string[]) => [...before, value],
+      [],
     )
     .option("--interaction-itself", "the same as --interaction dot-itself")
     .option("--loss-threshold <t>", "probabilities are clamped to [t, 1 - t]", "0")
@@ -47,7 +63,10 @@ export function modelImportCommand(): Command {
     .addHelpText(
       "after",
       "\nExamples:\n  shardpool model import --from model.pt --name ads --out model\n" +
-        "  shardpool model import --from model.onnx --name ads --out model",
+        "  shardpool model import --from model.onnx --name ads --out model\n" +
+        "  shardpool model import --from dense.onnx --tables tables/ --name ads --out model\n" +
+        "  shardpool model import --from torchrec.pt --name ads --out model \\\n" +
+        "    --feature clicked=items --feature bought=items --feature country=countries:mean",
     )
     .action(modelImport);
 }
@@ -60,6 +79,7 @@ async function modelImport(raw: unknown): Promise<void> {
   const imported = await importModel({
     ...options,
     interaction,
+    tables: options.tables,
     onStart: (rowCount) => {
       progress = startProgress("importing tables", rowCount, "rows");
     },
@@ -69,30 +89,36 @@ async function modelImport(raw: unknown): Promise<void> {
     },
   });
   progress?.finish();
-  if (options.json) console.log(JSON.stringify(toJson(imported, options.out)));
-  else printSummary(imported, options.out);
+  if (options.json) {
+    console.log(JSON.stringify(toJson(imported, options.out, await verifyModel(options.out))));
+    return;
+  }
+  printSummary(imported);
+  printVerified(await verifyModel(options.out));
+  console.log(`It is in ${options.out}.`);
 }
 
-function toJson(imported: ImportedModel, out: string): unknown {
-  const { manifest, hash, golden, unused } = imported;
+function toJson(imported: ImportedModel, out: string, verified: VerifiedModel): unknown {
+  const { manifest, hash, golden, quantisation, unused } = imported;
   const { name, version, interaction } = manifest;
   const { probabilityDifferenceMax } = golden;
-  return { dir: out, name, version, hash, interaction, probabilityDifferenceMax, unused };
+  return {
+    ...{ dir: out, name, version, hash, interaction, probabilityDifferenceMax },
+    ...{ quantisation, unused, verified: verified.golden },
+  };
 }
 
-function printSummary({ manifest, hash, golden, unused }: ImportedModel, out: string): void {
+function printSummary({ manifest, quantisation, unused }: ImportedModel): void {
   const rows = manifest.tables.reduce((sum, table) => sum + table.rowCount, 0);
   console.log(
-    `model ${manifest.name}: ${manifest.tables.length} tables, ${formatCount(rows)} rows, ` +
-      `${manifest.denseFeatureCount} dense features, interaction ${manifest.interaction}`,
-  );
-  const difference = golden.probabilityDifferenceMax;
-  console.log(
-    difference === null
-      ? `golden    ${golden.golden.sampleCount} requests by ONNX Runtime (no oracle knows an imported graph)`
-      : `golden    ${golden.golden.sampleCount} requests, oracle and ONNX Runtime differ by at most ${difference.toExponential(1)}`,
+    `imported  ${manifest.tables.length} tables, ${formatCount(rows)} rows of ${manifest.tables[0]!.dtype}, ` +
+      `${manifest.features.length} features, ${manifest.denseFeatureCount} dense features, interaction ${manifest.interaction}`,
   );
   if (unused.length > 0) console.log(`not used  ${unused.join(", ")}`);
-  console.log(`hash      ${hash}`);
-  console.log(`It is in ${out}; \`shardpool model verify ${out}\` checks it again.`);
+  if (quantisation === null) return;
+  const { sampleCount, probabilityMax, probabilityMean } = quantisation;
+  console.log(
+    `rounding  probability differs from float32 rows by at most ${probabilityMax.toExponential(1)}, ` +
+      `${probabilityMean.toExponential(1)} on average (${sampleCount} drawn requests)`,
+  );
 }

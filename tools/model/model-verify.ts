@@ -1,7 +1,5 @@
 import { Command } from "commander";
-import { openModel } from "../../lib/model/model-directory.js";
-import { assertHashesMatch, verifyFiles } from "./verify-files.js";
-import { verifyGolden } from "./verify-golden.js";
+import { printVerified, verifyModel } from "./verify-model.js";
 
 interface VerifyOptions {
   readonly json?: boolean;
@@ -18,19 +16,9 @@ export function modelVerifyCommand(): Command {
 }
 
 async function modelVerify(dir: string, options: VerifyOptions): Promise<void> {
-  const model = await openModel(dir);
-  const files = await verifyFiles(model);
-  assertHashesMatch(model, files);
-  const golden = await verifyGolden(model);
+  const verified = await verifyModel(dir);
+  if (!options.json) return printVerified(verified);
+  const { model, files, golden } = verified;
   const { name, version } = model.manifest;
-  if (options.json) {
-    console.log(JSON.stringify({ dir, name, version, hash: model.hash, files, golden }));
-    return;
-  }
-  console.log(`model ${name} version ${version} (${model.hash})`);
-  console.log("files     hashes, sizes and shapes are right");
-  console.log(
-    `golden    ${golden.sampleCount} requests; probability differs by at most ${golden.onnxRuntime.toExponential(1)} in ONNX Runtime, ` +
-      `${golden.oracle === null ? "no oracle knows an imported graph" : `${golden.oracle.toExponential(1)} in the oracle`}; pooled by ${golden.pooled}`,
-  );
+  console.log(JSON.stringify({ dir, name, version, hash: model.hash, files, golden }));
 }

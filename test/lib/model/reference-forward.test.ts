@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import type { DenseWeights, LinearLayer } from "../../../lib/model/dense-weights.js";
+import type { CrossLayer, DenseWeights, LinearLayer } from "../../../lib/model/dense-weights.js";
 import { referenceForward } from "../../../lib/model/reference-forward.js";
 import { writeDenseOnnx } from "../../../lib/onnx/dense-onnx-writer.js";
 import { assertClose } from "../../support/assert-close.js";
@@ -40,6 +40,22 @@ describe("referenceForward()", () => {
     assert.deepEqual(answer.logit, Float32Array.of(expected));
   });
 
+  it("crosses with what the first layer reads", () => {
+    const weights: DenseWeights = {
+      interaction: "dcnv2",
+      embeddingDims: [1],
+      bottomMlp: [layer([1], 1)],
+      // x0 = (2, 3); V x = 2 + 10·3 = 32; W(V x) + b = (32 + 1, 64 + 1).
+      crossLayers: [cross(), cross()],
+      topMlp: [layer([1, 1000], 1)],
+    };
+
+    const answer = referenceForward(weights, Float32Array.of(2), Float32Array.of(3), 1);
+
+    // Layer 1: (2·33 + 2, 3·65 + 3) = (68, 198). Layer 2: V x = 2048; (2·2049 + 68, 3·4097 + 198).
+    assert.deepEqual(answer.logit, Float32Array.of(4166 + 1000 * 12489));
+  });
+
   it("clamps probabilities to the loss threshold, not logits", () => {
     const weights: DenseWeights = { ...PAIR_WEIGHTS, lossThreshold: 0.25 };
 
@@ -65,6 +81,15 @@ function layer(weight: readonly number[], outputWidth: number): LinearLayer {
     outputWidth,
     weight: Float32Array.from(weight),
     bias: new Float32Array(outputWidth),
+  };
+}
+
+function cross(): CrossLayer {
+  return {
+    rank: 1,
+    v: Float32Array.of(1, 10),
+    w: Float32Array.of(1, 2),
+    bias: Float32Array.of(1, 1),
   };
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { type DenseWeights, INTERACTIONS } from "../../../lib/model/dense-weights.js";
+import { type DenseWeights, INTERACTIONS, isDot } from "../../../lib/model/dense-weights.js";
 import { referenceForward } from "../../../lib/model/reference-forward.js";
 import { writeDenseOnnx } from "../../../lib/onnx/dense-onnx-writer.js";
 import { Random } from "../../../lib/random.js";
@@ -21,7 +21,7 @@ const shapes: fc.Arbitrary<DenseShape> = fc
     lossThreshold: fc.constantFrom(0, 0.01, 0.3),
   })
   .map((shape) =>
-    shape.interaction === "cat"
+    !isDot(shape.interaction)
       ? shape
       : { ...shape, embeddingDims: shape.embeddingDims.map(() => shape.embeddingDims[0]!) },
   );

@@ -5,9 +5,9 @@ import {
   type OnnxModel,
   type OnnxNode,
   type OnnxTensor,
-  type OnnxValueInfo,
 } from "../../../lib/onnx/onnx-proto.js";
 import { int64Tensor } from "../../../lib/onnx/onnx-tensor.js";
+import { assertOpset, toDensePart } from "./dense-part-graph.js";
 import { findBags, type OnnxBag } from "./find-bags.js";
 import { neededNodes, OnnxIndex, titleOf, valuesRead } from "./onnx-graph.js";
 
@@ -30,46 +30,17 @@ const OPSET_VERSION_MIN = 10;
  * @throws ShardpoolError FORMAT_UNSUPPORTED naming the node that cannot be cut, and why.
  */
 export function cutOnnx(model: OnnxModel, what: string): CutModel {
-  assertOpset(model, what);
+  assertOpset(model, OPSET_VERSION_MIN, what);
   const index = new OnnxIndex(model.graph);
   const bags = inInputOrder(findBags(index, what), model.graph);
   const pooledWidth = bags.reduce((width, { table }) => width + table.dims[1]!, 0);
   const graph = withPooledSlices(model.graph, bags);
   const needed = neededNodes(graph);
   const denseInput = theDenseInput(model.graph, needed, what);
-  const output = theOutput(model.graph, what);
-  const logit = logitOf(output, index);
-  const names = new Map([
-    [denseInput.name, "dense"],
-    [output, "probability"],
-    ...(logit === undefined ? [] : [[logit, "logit"] as const]),
-  ]);
-  return {
-    dense: {
-      ...model,
-      graph: {
-        name: "shardpool",
-        node: needed.map((node) => renameValues(node, names)),
-        initializer: readInitializers(graph, needed),
-        input: [matrixInfo("dense", denseInput.featureCount), matrixInfo("pooled", pooledWidth)],
-        output: [
-          ...(logit === undefined ? [] : [matrixInfo("logit", 1)]),
-          matrixInfo("probability", 1),
-        ],
-      },
-    },
-    bags,
-    denseFeatureCount: denseInput.featureCount,
-  };
-}
-
-function assertOpset(model: OnnxModel, what: string): void {
-  const version = model.opsetImport.find(({ domain }) => (domain ?? "") === "")?.version ?? 1;
-  if (version >= OPSET_VERSION_MIN) return;
-  throw new ShardpoolError(
-    "FORMAT_UNSUPPORTED",
-    `${what} uses opset ${version}; export it with opset ${OPSET_VERSION_MIN} or newer`,
-  );
+  const { featureCount: denseFeatureCount } = denseInput;
+  const widths = { denseFeatureCount, pooledWidth };
+  const dense = toDensePart({ ...model, graph }, denseInput.name, widths, what);
+  return { dense, bags, denseFeatureCount };
 }
 
 function inInputOrder(bags: readonly OnnxBag[], graph: OnnxGraph): OnnxBag[] {
@@ -136,39 +107,4 @@ function theDenseInput(graph: OnnxGraph, needed: readonly OnnxNode[], what: stri
     );
   }
   return { name: input.name, featureCount };
-}
-
-function theOutput(graph: OnnxGraph, what: string): string {
-  const [output, other] = graph.output;
-  if (output !== undefined && other === undefined) return output.name;
-  throw new ShardpoolError(
-    "FORMAT_UNSUPPORTED",
-    `${what} has ${graph.output.length} outputs, must have one: the click probability`,
-  );
-}
-
-/** What the final Sigmoid reads, also below a clamp of the probability. */
-function logitOf(output: string, index: OnnxIndex): string | undefined {
-  let node = index.producerOf(output);
-  while (node !== undefined && PASSES_PROBABILITY.has(node.opType)) {
-    node = index.producerOf(node.input[0]);
-  }
-  return node?.opType === "Sigmoid" ? node.input[0] : undefined;
-}
-
-const PASSES_PROBABILITY = new Set(["Clip", "Min", "Max", "Identity"]);
-
-function readInitializers(graph: OnnxGraph, needed: readonly OnnxNode[]): OnnxTensor[] {
-  const read = new Set(needed.flatMap(valuesRead));
-  return graph.initializer.filter(({ name }) => read.has(name ?? ""));
-}
-
-function renameValues(node: OnnxNode, names: ReadonlyMap<string, string>): OnnxNode {
-  const rename = (value: string): string => names.get(value) ?? value;
-  return { ...node, input: node.input.map(rename), output: node.output.map(rename) };
-}
-
-function matrixInfo(name: string, width: number): OnnxValueInfo {
-  const shape = { dim: [{ dimParam: "B" }, { dimValue: width }] };
-  return { name, type: { tensorType: { elemType: ONNX_TYPE.float, shape } } };
 }

@@ -9,6 +9,7 @@ import {
 import { type ComputedGolden, computeGolden } from "../compute-golden.js";
 import { type ImportFlags, type ImportSource, openImportSource } from "./import-source.js";
 import { importTable } from "./import-tables.js";
+import { measureQuantisation, type QuantisationError } from "./quantisation-error.js";
 
 export interface ImportOptions extends ImportFlags {
   readonly from: string;
@@ -25,6 +26,8 @@ export interface ImportOptions extends ImportFlags {
 
 export interface ImportedModel extends WrittenModel {
   readonly golden: ComputedGolden;
+  /** Null for float32 rows, which are stored as they are. */
+  readonly quantisation: QuantisationError | null;
   /** Tensors of the source that the model does not need. */
   readonly unused: readonly string[];
 }
@@ -42,15 +45,19 @@ export async function importModel(options: ImportOptions): Promise<ImportedModel
     const description = describe(source, options);
     options.onStart(description.tables.reduce((sum, { rowCount }) => sum + rowCount, 0));
     let golden: ComputedGolden | undefined;
+    let quantisation: QuantisationError | null = null;
     const fill = async (writer: ModelWriter): Promise<void> => {
       for (const table of source.tables) await importTable(table, writer, options.onRows);
       await writer.writeDense(source.dense);
       const dense = { path: writer.densePath, weights: source.weights };
       golden = await computeGolden(description, writer, dense);
       await writer.writeGolden(golden.golden);
+      if (options.dtype === "float32") return;
+      const { densePath } = writer;
+      quantisation = await measureQuantisation(description, writer, source.tables, densePath);
     };
     const written = await writeModel(options.out, description, fill, { replace: false });
-    return { ...written, golden: golden!, unused: source.unused };
+    return { ...written, golden: golden!, quantisation, unused: source.unused };
   } finally {
     source.close();
   }

@@ -2,28 +2,31 @@ import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { fromFileError, ShardpoolError } from "../../../lib/errors.js";
 import type { DenseWeights, Interaction } from "../../../lib/model/dense-weights.js";
-import type { ModelFeature } from "../../../lib/model/manifest.js";
 import { writeDenseOnnx } from "../../../lib/onnx/dense-onnx-writer.js";
 import { decodeOnnxModel, encodeOnnxModel } from "../../../lib/onnx/onnx-proto.js";
+import { adoptDensePart } from "./adopt-dense-part.js";
 import { cutOnnx } from "./cut-onnx.js";
+import { type FeatureFlags, type ImportFeature, importFeatures } from "./import-features.js";
 import { inferArchitecture } from "./infer-architecture.js";
 import { openNpyFolderState, openNpzState } from "./npy-state.js";
 import { openOnnxTensor } from "./onnx-tensor-source.js";
+import { openSafetensorsState } from "./safetensors-state.js";
 import type { StateDict } from "./state-dict.js";
-import { nameState, type TableTensors } from "./state-names.js";
+import { nameState, type TableTensors, tablesOnly } from "./state-names.js";
 import { openTorchState } from "./torch-state.js";
 
-export interface ImportFlags {
+export interface ImportFlags extends FeatureFlags {
   readonly interaction: Interaction | undefined;
   readonly lossThreshold: number;
-  readonly pooling: ModelFeature["pooling"];
+  /** Where the tables are, for an ONNX file of the dense part alone. */
+  readonly tables: string | undefined;
 }
 
 /** A trained model as the importer sees it, whatever file it came from. Whoever opens it closes it. */
 export interface ImportSource {
   readonly tables: readonly TableTensors[];
   /** In the order of `pooled`; `table` is a name in `tables`. */
-  readonly features: readonly Pick<ModelFeature, "name" | "table" | "pooling">[];
+  readonly features: readonly ImportFeature[];
   readonly denseFeatureCount: number;
   readonly dense: Uint8Array;
   /** What the oracle computes with, where the dense part is known by its weights. */
@@ -35,28 +38,44 @@ export interface ImportSource {
 }
 
 /**
- * Opens a trained model: `.npz`, a folder of `.npy`, `.pt`/`.pth` of torch.save, or `.onnx`.
+ * Opens a trained model: `.npz`, a folder of `.npy`, `.safetensors`, `.pt`/`.pth` of torch.save, or
+ * `.onnx`: the whole model, or the dense part with the tables in another place.
  *
  * @throws ShardpoolError FORMAT_UNSUPPORTED for another kind of file; whatever the reader of the kind
  * throws.
  */
 export async function openImportSource(path: string, flags: ImportFlags): Promise<ImportSource> {
-  if (isFolder(path)) return fromState(openNpyFolderState(path), flags);
-  const extension = /\.[a-z]+$/.exec(basename(path).toLowerCase())?.[0];
-  switch (extension) {
+  if (extensionOf(path) !== ".onnx") {
+    if (flags.tables !== undefined) {
+      throw new ShardpoolError("CONFIG_INVALID", "--tables goes with --from FILE.onnx");
+    }
+    return fromState(await openState(path), flags);
+  }
+  if (flags.tables === undefined) return fromWholeOnnx(path, flags);
+  return fromDenseOnnx(path, await openState(flags.tables), flags);
+}
+
+/** Opens the tensors of a file or folder, by its kind. */
+async function openState(path: string): Promise<StateDict> {
+  if (isFolder(path)) return openNpyFolderState(path);
+  switch (extensionOf(path)) {
     case ".npz":
-      return fromState(await openNpzState(path), flags);
+      return openNpzState(path);
     case ".pt":
     case ".pth":
-      return fromState(await openTorchState(path), flags);
-    case ".onnx":
-      return fromOnnx(path);
+      return openTorchState(path);
+    case ".safetensors":
+      return openSafetensorsState(path);
     default:
       throw new ShardpoolError(
         "FORMAT_UNSUPPORTED",
-        `${path}: imports are .npz, a folder of .npy, .pt, .pth or .onnx`,
+        `${path}: imports are .npz, a folder of .npy, .safetensors, .pt, .pth or .onnx`,
       );
   }
+}
+
+function extensionOf(path: string): string | undefined {
+  return /\.[a-z]+$/.exec(basename(path).toLowerCase())?.[0];
 }
 
 function isFolder(path: string): boolean {
@@ -69,15 +88,15 @@ function isFolder(path: string): boolean {
 
 function fromState(state: StateDict, flags: ImportFlags): ImportSource {
   try {
-    const named = nameState(state);
-    const weights = inferArchitecture(named, flags);
+    // Features named in order say what the file may leave open.
+    const named = nameState(flags.feature.length > 0 ? { ...state, isOrdered: true } : state);
+    const dimByTable = new Map(named.tables.map(({ name, weight }) => [name, weight.shape[1]!]));
+    const features = importFeatures([...dimByTable.keys()], flags);
+    const dims = features.map(({ table }) => dimByTable.get(table)!);
+    const weights = inferArchitecture(named, dims, flags);
     return {
       tables: named.tables,
-      features: named.tables.map(({ name }) => ({
-        name: name.replace(/^table_/, "feature_"),
-        table: name,
-        pooling: flags.pooling,
-      })),
+      features,
       denseFeatureCount: weights.bottomMlp[0]!.inputWidth,
       dense: writeDenseOnnx(weights),
       weights,
@@ -91,7 +110,11 @@ function fromState(state: StateDict, flags: ImportFlags): ImportSource {
   }
 }
 
-function fromOnnx(path: string): ImportSource {
+/** Features are what the graph looks up, so no flag names them. */
+function fromWholeOnnx(path: string, flags: ImportFlags): ImportSource {
+  if (flags.feature.length > 0) {
+    throw new ShardpoolError("CONFIG_INVALID", "--feature: a whole-model ONNX file says it itself");
+  }
   const cut = cutOnnx(decodeOnnxModel(readWhole(path), path), path);
   const names = [...new Set(cut.bags.map(({ table }) => table.name ?? ""))];
   const tableNames = new Map(names.map((name, position) => [name, `table_${position}`]));
@@ -112,6 +135,29 @@ function fromOnnx(path: string): ImportSource {
       for (const source of opened) source.close();
     },
   };
+}
+
+/** The dense part as exported, over tables that lie elsewhere; each tensor there is a table. */
+function fromDenseOnnx(path: string, state: StateDict, flags: ImportFlags): ImportSource {
+  try {
+    const tables = tablesOnly(state, flags);
+    const dimByTable = new Map(tables.map(({ name, weight }) => [name, weight.shape[1]!]));
+    const features = importFeatures([...dimByTable.keys()], flags);
+    const dims = features.map(({ table }) => dimByTable.get(table)!);
+    const part = adoptDensePart(decodeOnnxModel(readWhole(path), path), dims, path);
+    return {
+      tables,
+      features,
+      denseFeatureCount: part.denseFeatureCount,
+      dense: encodeOnnxModel(part.dense),
+      interaction: "imported",
+      unused: [],
+      close: () => state.close(),
+    };
+  } catch (error) {
+    state.close();
+    throw error;
+  }
 }
 
 function readWhole(path: string): Uint8Array {

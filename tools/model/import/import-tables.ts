@@ -1,7 +1,7 @@
 import { rowBytesOf } from "../../../lib/model/dtype.js";
 import type { ModelWriter } from "../../../lib/model/model-writer.js";
 import { encodeRows } from "../../../lib/model/row-codec.js";
-import { readTensor, STATE_ITEM_BYTES } from "./state-dict.js";
+import { readTensorPart, STATE_ITEM_BYTES } from "./state-dict.js";
 import { toFloat32 } from "./state-float32.js";
 import type { TableTensors } from "./state-names.js";
 
@@ -23,22 +23,33 @@ export async function importTable(
   const [rowCount, embeddingDim] = table.weight.shape as readonly [number, number];
   const out = await writer.createTable(table.name);
   const { dtype } = out.table;
-  const rowWeights = table.rowWeights && readTensor(table.rowWeights);
   const chunkRows = Math.max(1, Math.floor(CHUNK_BYTES / (embeddingDim * 4)));
-  const rawRowBytes = embeddingDim * STATE_ITEM_BYTES[table.weight.dtype];
   for (let start = 0; start < rowCount; start += chunkRows) {
     const count = Math.min(chunkRows, rowCount - start);
-    const raw = new Uint8Array(count * rawRowBytes);
-    table.weight.readBytes(start * rawRowBytes, raw);
     const rows = new Float32Array(count * embeddingDim);
-    toFloat32(table.weight.dtype, raw, rows);
-    if (rowWeights) scaleRows(rows, embeddingDim, rowWeights.subarray(start, start + count));
+    readSourceRows(table, start, rows);
     const encoded = new Uint8Array(count * rowBytesOf(dtype, embeddingDim));
     encodeRows(dtype, embeddingDim, rows, encoded, start);
     await out.append(encoded);
     onRows(count);
   }
   await out.finish();
+}
+
+/** Reads whole rows from `rowStart` on as float32, as many as fill `out`, weights multiplied in. */
+export function readSourceRows(
+  { weight, rowWeights }: TableTensors,
+  rowStart: number,
+  out: Float32Array,
+): void {
+  const embeddingDim = weight.shape[1]!;
+  const rawRowBytes = embeddingDim * STATE_ITEM_BYTES[weight.dtype];
+  const raw = new Uint8Array((out.length / embeddingDim) * rawRowBytes);
+  weight.readBytes(rowStart * rawRowBytes, raw);
+  toFloat32(weight.dtype, raw, out);
+  if (rowWeights === undefined) return;
+  const rowCount = out.length / embeddingDim;
+  scaleRows(out, embeddingDim, readTensorPart(rowWeights, rowStart, rowCount));
 }
 
 function scaleRows(rows: Float32Array, embeddingDim: number, rowWeights: Float32Array): void {

@@ -23,7 +23,7 @@ const SUFFIX = ".npy";
 export async function openNpzState(path: string): Promise<StateDict> {
   const archive = await NpzArchive.open(path);
   for (const name of archive.names) await archive.check(name);
-  return openArrays(path, archive.names, (name) => archive.openArray(name));
+  return { ...openArrays(path, archive.names, (name) => archive.openArray(name)), isOrdered: true };
 }
 
 /**
@@ -38,7 +38,7 @@ export function openNpyFolderState(dir: string): StateDict {
   if (names.length === 0) {
     throw new ShardpoolError("FILE_NOT_FOUND", `${dir} holds no .npy files`);
   }
-  return openArrays(dir, names, (name) => NpyReader.open(join(dir, `${name}${SUFFIX}`)));
+  return openArrays(dir, names.toSorted(), (name) => NpyReader.open(join(dir, `${name}${SUFFIX}`)));
 }
 
 function listFolder(dir: string): string[] {
@@ -65,7 +65,7 @@ function openArrays(
       readers.push(reader);
       tensors.set(name, toTensor(what, name, reader));
     }
-    return { what, tensors, close };
+    return { what, tensors, isOrdered: false, close };
   } catch (error) {
     close();
     throw error;

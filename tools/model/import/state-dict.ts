@@ -26,6 +26,8 @@ export interface StateDict {
   /** What messages call it: the path it came from. */
   readonly what: string;
   readonly tensors: ReadonlyMap<string, StateTensor>;
+  /** Whether the tensors stand in the order in which they were saved, which is the model's. */
+  readonly isOrdered: boolean;
   close(): void;
 }
 
@@ -46,6 +48,24 @@ const WHOLE_BYTES_MAX = 1024 ** 3;
  */
 export function readTensor(tensor: StateTensor): Float32Array {
   const elementCount = elementCountOf(tensor);
+  assertReadable(tensor, elementCount);
+  return readTensorPart(tensor, 0, elementCount);
+}
+
+/** Reads `elementCount` elements from `start` on as float32. */
+export function readTensorPart(
+  { dtype, readBytes }: StateTensor,
+  start: number,
+  elementCount: number,
+): Float32Array {
+  const raw = new Uint8Array(elementCount * STATE_ITEM_BYTES[dtype]);
+  readBytes(start * STATE_ITEM_BYTES[dtype], raw);
+  const out = new Float32Array(elementCount);
+  toFloat32(dtype, raw, out);
+  return out;
+}
+
+function assertReadable(tensor: StateTensor, elementCount: number): void {
   const bytes = elementCount * STATE_ITEM_BYTES[tensor.dtype];
   if (bytes > WHOLE_BYTES_MAX) {
     throw new ShardpoolError(
@@ -53,11 +73,6 @@ export function readTensor(tensor: StateTensor): Float32Array {
       `tensor ${tensor.name} has ${bytes} bytes; at most ${WHOLE_BYTES_MAX} are read at once`,
     );
   }
-  const out = new Float32Array(elementCount);
-  const raw = new Uint8Array(bytes);
-  tensor.readBytes(0, raw);
-  toFloat32(tensor.dtype, raw, out);
-  return out;
 }
 
 export function elementCountOf(tensor: Pick<StateTensor, "shape">): number {

@@ -1,11 +1,25 @@
 import { ShardpoolError } from "../../../lib/errors.js";
 import type { StateDict, StateTensor } from "./state-dict.js";
+import { inTableOrder } from "./table-order.js";
 
 /** One linear layer's tensors, `y = x Wᵀ + b`. */
 export interface LayerTensors {
   readonly weight: StateTensor;
   readonly bias: StateTensor;
 }
+
+/** A low-rank cross layer's tensors, `x' = x₀ ⊙ (W(V x) + b) + x`. */
+export interface CrossTensors {
+  /** `[rank, width]`. */
+  readonly v: StateTensor;
+  /** `[width, rank]`. */
+  readonly w: StateTensor;
+  /** `[width]` or `[width, 1]`. */
+  readonly bias: StateTensor;
+}
+
+/** In which order a top MLP reads the dot products: of the lower triangle row by row, or the upper. */
+export type PairOrder = "lower" | "upper";
 
 /** An embedding table's tensors. */
 export interface TableTensors {
@@ -22,17 +36,26 @@ export interface NamedState {
   readonly tables: readonly TableTensors[];
   readonly bottomMlp: readonly LayerTensors[];
   readonly topMlp: readonly LayerTensors[];
+  /** Of a DCN-v2 interaction; empty without one. */
+  readonly crossLayers: readonly CrossTensors[];
+  readonly pairOrder: PairOrder;
   /** Names of tensors that are not part of a DLRM as shardpool knows it. */
   readonly unused: readonly string[];
 }
 
-/** How a training code names its tensors; the first group of each is the place in order, or a name. */
+/**
+ * How a training code names its tensors. The first group of `table` and `rowWeights` is the table's
+ * number or name; of `bottom` and `top` the layer's path, whose numbers say its place in order.
+ */
 interface NamingScheme {
   readonly title: string;
   readonly table: RegExp;
   readonly rowWeights?: RegExp;
   readonly bottom: RegExp;
   readonly top: RegExp;
+  /** Groups: which kernel, and the layer's number. */
+  readonly cross?: RegExp;
+  readonly pairOrder: PairOrder;
 }
 
 const SCHEMES: readonly NamingScheme[] = [
@@ -42,12 +65,15 @@ const SCHEMES: readonly NamingScheme[] = [
     rowWeights: /^(?:module\.)?v_W_l\.(\d+)$/,
     bottom: /^(?:module\.)?bot_l\.(\d+)\.(weight|bias)$/,
     top: /^(?:module\.)?top_l\.(\d+)\.(weight|bias)$/,
+    pairOrder: "lower",
   },
   {
     title: "TorchRec (embedding_bags.T.weight, dense_arch, over_arch)",
     table: /(?:^|\.)embedding_bags\.([^.]+)\.weight$/,
-    bottom: /(?:^|\.)dense_arch\.(?:.*\.)?(\d+)\.(?:_linear\.)?(weight|bias)$/,
-    top: /(?:^|\.)over_arch\.(?:.*\.)?(\d+)\.(?:_linear\.)?(weight|bias)$/,
+    bottom: /(?:^|\.)dense_arch\.(.*)\.(weight|bias)$/,
+    top: /(?:^|\.)over_arch\.(.*)\.(weight|bias)$/,
+    cross: /(?:^|\.)crossnet\.(\w+)\.(\d+)$/,
+    pairOrder: "upper",
   },
 ];
 
@@ -69,13 +95,32 @@ export function nameState(state: StateDict): NamedState {
   const tables = tablesOf(state, scheme);
   const bottomMlp = layersOf(state, scheme.bottom, "bottom MLP");
   const topMlp = layersOf(state, scheme.top, "top MLP");
+  const crossLayers = crossLayersOf(state, scheme.cross);
   const used = new Set(
     [
       ...tables.flatMap(({ weight, rowWeights }) => [weight, rowWeights]),
       ...[...bottomMlp, ...topMlp].flatMap(({ weight, bias }) => [weight, bias]),
+      ...crossLayers.flatMap(({ v, w, bias }) => [v, w, bias]),
     ].map((tensor) => tensor?.name),
   );
-  return { tables, bottomMlp, topMlp, unused: names.filter((name) => !used.has(name)) };
+  const unused = names.filter((name) => !used.has(name));
+  return { tables, bottomMlp, topMlp, crossLayers, pairOrder: scheme.pairOrder, unused };
+}
+
+/**
+ * A state whose tensors are all embedding tables, named by them; for a dense part that came alone.
+ *
+ * @throws ShardpoolError MODEL_INVALID for a tensor that is no table, or an order that is not known.
+ */
+export function tablesOnly(
+  state: StateDict,
+  { feature }: { readonly feature: readonly string[] },
+): TableTensors[] {
+  const tables = [...state.tensors].map(([name, weight]): TableTensors => {
+    assertShape(weight, 2);
+    return { name: name.replace(/\.weight$/, ""), weight };
+  });
+  return inTableOrder(tables, feature.length > 0 ? { ...state, isOrdered: true } : state);
 }
 
 function tablesOf(state: StateDict, scheme: NamingScheme): TableTensors[] {
@@ -84,7 +129,7 @@ function tablesOf(state: StateDict, scheme: NamingScheme): TableTensors[] {
     const match = scheme.rowWeights?.exec(name);
     if (match) rowWeights.set(match[1]!, tensor);
   }
-  const tables: { readonly key: string; readonly table: TableTensors }[] = [];
+  const tables: TableTensors[] = [];
   for (const [name, weight] of state.tensors) {
     const key = scheme.table.exec(name)?.[1];
     if (key === undefined) continue;
@@ -92,43 +137,92 @@ function tablesOf(state: StateDict, scheme: NamingScheme): TableTensors[] {
     const weights = rowWeights.get(key);
     if (weights !== undefined) assertRowWeights(weights, weight);
     const table = { name: /^\d+$/.test(key) ? `table_${key}` : key, weight };
-    tables.push({ key, table: weights === undefined ? table : { ...table, rowWeights: weights } });
+    tables.push(weights === undefined ? table : { ...table, rowWeights: weights });
   }
-  // Numbered tables go by number: the interaction depends on their order. Named ones keep the file's.
-  if (tables.every(({ key }) => /^\d+$/.test(key))) {
-    tables.sort((a, b) => Number(a.key) - Number(b.key));
-  }
-  return tables.map(({ table }) => table);
+  return inTableOrder(tables, state);
 }
 
 function layersOf(state: StateDict, pattern: RegExp, title: string): LayerTensors[] {
-  const partsByNumber = new Map<number, { weight?: StateTensor; bias?: StateTensor }>();
+  const partsByPath = new Map<string, { weight?: StateTensor; bias?: StateTensor }>();
   for (const [name, tensor] of state.tensors) {
     const match = pattern.exec(name);
     if (!match) continue;
-    const number = Number(match[1]);
-    const parts = partsByNumber.get(number) ?? {};
+    const path = match[1]!;
+    const parts = partsByPath.get(path) ?? {};
     if (match[2] === "weight") parts.weight = tensor;
     else parts.bias = tensor;
-    partsByNumber.set(number, parts);
+    partsByPath.set(path, parts);
   }
-  const numbers = [...partsByNumber.keys()].toSorted((a, b) => a - b);
-  if (numbers.length === 0) {
+  const paths = [...partsByPath.keys()].toSorted(byNumbersInPath);
+  if (paths.length === 0) {
     throw new ShardpoolError("MODEL_INVALID", `${state.what} has no layers of the ${title}`);
   }
-  return numbers.map((number) => {
-    const { weight, bias } = partsByNumber.get(number)!;
+  return paths.map((path) => {
+    const { weight, bias } = partsByPath.get(path)!;
     if (weight === undefined || bias === undefined) {
       const missing = weight === undefined ? "weight" : "bias";
       throw new ShardpoolError(
         "MODEL_INVALID",
-        `${state.what}: layer ${number} of the ${title} has no ${missing}`,
+        `${state.what}: layer ${path} of the ${title} has no ${missing}`,
       );
     }
     assertShape(weight, 2);
     assertShape(bias, 1);
     return { weight, bias };
   });
+}
+
+/** `model.0._mlp.2._linear` comes before `model.1`. */
+function byNumbersInPath(a: string, b: string): number {
+  const [left, right] = [a, b].map((path) => (path.match(/\d+/g) ?? []).map(Number));
+  for (let i = 0; i < Math.min(left!.length, right!.length); i++) {
+    if (left![i] !== right![i]) return left![i]! - right![i]!;
+  }
+  return left!.length - right!.length;
+}
+
+const CROSS_PARTS: Readonly<Record<string, keyof CrossTensors>> = {
+  V_kernels: "v",
+  W_kernels: "w",
+  bias: "bias",
+};
+
+function crossLayersOf(state: StateDict, pattern: RegExp | undefined): CrossTensors[] {
+  const layers: Partial<Record<keyof CrossTensors, StateTensor>>[] = [];
+  for (const [name, tensor] of state.tensors) {
+    const match = pattern?.exec(name);
+    if (!match) continue;
+    const part = CROSS_PARTS[match[1]!];
+    const number = Number(match[2]);
+    if (part === undefined || number > state.tensors.size) {
+      throw new ShardpoolError(
+        "MODEL_INVALID",
+        `${state.what}: ${name} is of no low-rank cross network (V_kernels, W_kernels, bias), the kind that is read`,
+      );
+    }
+    layers[number] = { ...layers[number], [part]: tensor };
+  }
+  return Array.from(layers, (layer, number) => wholeCrossLayer(layer ?? {}, number, state.what));
+}
+
+function wholeCrossLayer(
+  { v, w, bias }: Partial<CrossTensors>,
+  number: number,
+  what: string,
+): CrossTensors {
+  if (v === undefined || w === undefined || bias === undefined) {
+    throw new ShardpoolError(
+      "MODEL_INVALID",
+      `${what}: cross layer ${number} lacks V_kernels, W_kernels or bias`,
+    );
+  }
+  assertShape(v, 2);
+  assertShape(w, 2);
+  if (w.shape[0] === v.shape[1] && w.shape[1] === v.shape[0]) return { v, w, bias };
+  throw new ShardpoolError(
+    "MODEL_INVALID",
+    `${what}: cross layer ${number} has V [${v.shape.join(", ")}] and W [${w.shape.join(", ")}], must be [rank, width] and [width, rank]`,
+  );
 }
 
 function assertShape(tensor: StateTensor, dimensionCount: number): void {

@@ -42,7 +42,7 @@ export async function openTorchState(path: string): Promise<StateDict> {
       const entry = entryByName.get(`${prefix}/data/${reference.storage.key}`);
       tensors.set(name, await toTensor(path, { name, dtype, reference, entry }, file));
     }
-    return { what: path, tensors, close: () => file.close() };
+    return { what: path, tensors, isOrdered: true, close: () => file.close() };
   } catch (error) {
     file.close();
     throw error;
