@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import {
   decodeOnnxModel,
   encodeOnnxModel,
@@ -10,16 +9,19 @@ import {
   type OnnxNode,
 } from "../../../../lib/onnx/onnx-proto.js";
 import { readFloats } from "../../../../lib/onnx/onnx-tensor.js";
-import { PACKAGE_ROOT } from "../../../../lib/package-root.js";
 import { Random } from "../../../../lib/random.js";
 import { createDenseSession } from "../../../../services/frontend/index.js";
 import { cutOnnx } from "../../../../tools/model/import/cut-onnx.js";
+import {
+  EXPORTED_DIM,
+  EXPORTED_FILE,
+  EXPORTED_ROW_COUNTS,
+  type ExportedBags,
+  randomBags,
+  runExported,
+} from "../../../support/exported-model.js";
 import { tempFolder } from "../../../support/temp-folder.js";
 
-/** What PyTorch's exporter wrote for facebookresearch/dlrm, its tables cut down to a few rows. */
-const EXPORTED_FILE = join(PACKAGE_ROOT, "test/golden/dlrm-exported.onnx");
-const ROW_COUNTS = [50, 7, 300, 20, 20, 3, 40, 1];
-const DIM = 32;
 const SAMPLE_COUNT = 33;
 
 function exportedModel(): OnnxModel {
@@ -30,26 +32,15 @@ function withNodes(model: OnnxModel, node: readonly OnnxNode[]): OnnxModel {
   return { ...model, graph: { ...model.graph, node } };
 }
 
-/** Row ids of every feature, bags from empty to five ids. */
-function randomBags(random: Random) {
-  return ROW_COUNTS.map((rowCount) => {
-    const lengths = Array.from({ length: SAMPLE_COUNT }, () => random.nextBelow(6));
-    const ids = lengths.flatMap((length) =>
-      Array.from({ length }, () => random.nextBelow(rowCount)),
-    );
-    return { lengths, ids };
-  });
-}
-
 describe("cutOnnx()", () => {
   const folder = tempFolder();
 
   it("leaves a dense part that answers as the whole graph does", async () => {
     const model = exportedModel();
     const random = new Random(3, "cut");
-    const bags = randomBags(random);
+    const bags = randomBags(SAMPLE_COUNT, random);
     const dense = Float32Array.from({ length: SAMPLE_COUNT * 13 }, () => random.nextNormal());
-    const expected = await runWhole(dense, bags);
+    const expected = await runExported(dense, bags);
 
     const cut = cutOnnx(model, EXPORTED_FILE);
     const path = join(folder, "dense.onnx");
@@ -75,7 +66,7 @@ describe("cutOnnx()", () => {
         idsInput,
         pooling,
       ]),
-      ROW_COUNTS.map((rows, k) => [`emb_l.${k}.weight`, rows, `indices_${k}`, "sum"]),
+      EXPORTED_ROW_COUNTS.map((rows, k) => [`emb_l.${k}.weight`, rows, `indices_${k}`, "sum"]),
     );
     assert.equal(cut.denseFeatureCount, 13);
   });
@@ -155,40 +146,16 @@ describe("cutOnnx()", () => {
   });
 });
 
-type Bags = ReturnType<typeof randomBags>;
-
-async function runWhole(dense: Float32Array, bags: Bags): Promise<Float32Array> {
-  const session = await InferenceSession.create(EXPORTED_FILE, { logSeverityLevel: 3 });
-  const offsets = bags.flatMap(({ lengths }) => {
-    let end = 0;
-    return lengths.map((length) => {
-      end += length;
-      return BigInt(end - length);
-    });
-  });
-  const feeds: Record<string, Tensor> = {
-    dense_x: new Tensor("float32", dense, [SAMPLE_COUNT, 13]),
-    offsets: new Tensor("int64", BigInt64Array.from(offsets), [bags.length, SAMPLE_COUNT]),
-  };
-  for (const [k, { ids }] of bags.entries()) {
-    const values = BigInt64Array.from(ids, (id) => BigInt(id));
-    feeds[`indices_${k}`] = new Tensor("int64", values, [ids.length]);
-  }
-  const { pred } = await session.run(feeds);
-  await session.release();
-  return pred!.data as Float32Array;
-}
-
-function pool(tables: readonly Float32Array[], bags: Bags): Float32Array {
-  const width = tables.length * DIM;
+function pool(tables: readonly Float32Array[], bags: readonly ExportedBags[]): Float32Array {
+  const width = tables.length * EXPORTED_DIM;
   const pooled = new Float32Array(SAMPLE_COUNT * width);
   for (const [k, { lengths, ids }] of bags.entries()) {
     let position = 0;
     for (let b = 0; b < SAMPLE_COUNT; b++) {
-      const start = b * width + k * DIM;
+      const start = b * width + k * EXPORTED_DIM;
       for (let i = 0; i < lengths[b]!; i++) {
-        const row = ids[position++]! * DIM;
-        for (let c = 0; c < DIM; c++) pooled[start + c]! += tables[k]![row + c]!;
+        const row = ids[position++]! * EXPORTED_DIM;
+        for (let c = 0; c < EXPORTED_DIM; c++) pooled[start + c]! += tables[k]![row + c]!;
       }
     }
   }

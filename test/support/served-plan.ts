@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { writeJsonFile } from "../../lib/files.js";
+import type { ShardingPlan } from "../../lib/plan/plan.js";
+import { startFrontend } from "../../services/frontend/index.js";
+import { buildShardStore, startShard } from "../../shards/index.js";
+import { InferenceClient } from "./inference-client.js";
+
+export interface ServedPlan {
+  readonly client: InferenceClient;
+  close(): Promise<void>;
+}
+
+/** Builds every store of a plan and serves it from this process: real SQLite, real gRPC on free ports. */
+export async function servePlan(
+  folder: string,
+  modelDir: string,
+  plan: ShardingPlan,
+): Promise<ServedPlan> {
+  const planFile = join(folder, "plan.json");
+  await writeJsonFile(planFile, plan);
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closeOne of closers.toReversed()) await closeOne();
+  };
+  try {
+    const shards: Record<string, string> = {};
+    for (const { id } of plan.shards) {
+      const out = join(folder, `${id}.sqlite`);
+      await buildShardStore({ modelDir, plan, shardId: id, out });
+      const shard = await startShard({
+        ...{ storeFile: out, planFile, listenAddress: "127.0.0.1:0", logLevel: "silent" },
+      });
+      closers.push(() => shard.close());
+      shards[id] = shard.address;
+    }
+    const frontend = await startFrontend({
+      ...{ modelDir, planFile, shards, grpcAddress: "127.0.0.1:0", logLevel: "silent" },
+    });
+    closers.push(() => frontend.close());
+    const client = new InferenceClient(frontend.address);
+    closers.push(async () => client.close());
+    return { client, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
