@@ -41,7 +41,7 @@ describe("runLatencyBench()", { concurrency: 4 }, () => {
 
     assert.equal(result.queryCount, 200);
     assert.equal(result.answeredCount, 200);
-    assert.equal(result.offeredQps, 200);
+    assert.ok(Math.abs(result.offeredQps! - 200) < 40, `offered ${result.offeredQps}`);
     assert.equal(server.served.length, 240);
     assert.equal(result.clicks.queryCount, 40);
     assert.deepEqual(result.planEpochs, [7]);
