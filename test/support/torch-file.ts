@@ -39,7 +39,11 @@ export function bytesOf(values: Float32Array): Buffer {
 }
 
 function tensorText({ shape, values }: TestTensor, key: number): string {
-  const storage = `(${text("storage")}ctorch\nFloatStorage\n${text(String(key))}${text("cpu")}${int(values.length)}tQ`;
+  return tensorOf("FloatStorage", key, shape, values.length);
+}
+
+function tensorOf(kind: string, key: number, shape: readonly number[], length: number): string {
+  const storage = `(${text("storage")}ctorch\n${kind}\n${text(String(key))}${text("cpu")}${int(length)}tQ`;
   const strides = shape.map((_, i) => shape.slice(i + 1).reduce((product, n) => product * n, 1));
   return `ctorch._utils\n_rebuild_tensor_v2\n(${storage}${int(0)}${tuple(shape)}${tuple(strides)}\x89ccollections\nOrderedDict\n)RtR`;
 }
@@ -58,4 +62,30 @@ function text(value: string): string {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(Buffer.byteLength(value));
   return `X${bytes.toString("latin1")}${Buffer.from(value).toString("latin1")}`;
+}
+
+/** One of Meta's lookup traces: `(indices, offsets, lengths)`, int64 and int32. */
+export function traceFile(trace: {
+  readonly indices: readonly number[];
+  readonly offsets: readonly number[];
+  readonly lengths: readonly (readonly number[])[];
+}): Buffer {
+  const { indices, offsets, lengths } = trace;
+  const flat = lengths.flat();
+  const parts = [
+    tensorOf("LongStorage", 0, [indices.length], indices.length),
+    tensorOf("LongStorage", 1, [offsets.length], offsets.length),
+    tensorOf("IntStorage", 2, [lengths.length, lengths[0]!.length], flat.length),
+  ];
+  const { entries, directory } = zipBytes([
+    { name: "archive/data.pkl", data: Buffer.from(`\x80\x02(${parts.join("")}t.`, "latin1") },
+    { name: "archive/data/0", data: wideBytes(indices) },
+    { name: "archive/data/1", data: wideBytes(offsets) },
+    { name: "archive/data/2", data: Buffer.from(Int32Array.from(flat).buffer) },
+  ]);
+  return Buffer.concat([entries, directory]);
+}
+
+function wideBytes(values: readonly number[]): Buffer {
+  return Buffer.from(BigInt64Array.from(values, BigInt).buffer);
 }

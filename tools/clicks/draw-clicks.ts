@@ -6,6 +6,7 @@ import type { BagColumn, ClickBatch } from "./click-batch.js";
 import type { ClickProfile } from "./click-profile.js";
 import { drawRows } from "./draw-rows.js";
 import { drawQuerySizes } from "./query-sizes.js";
+import { FIRST_QUERY_MS, QUERY_GAP_MEAN_MS } from "./query-times.js";
 import type { ReuseCounts } from "./reuse-counts.js";
 import type { TableReads } from "./reuse-fit.js";
 import { chooseFeasibleCounts } from "./reuse-limits.js";
@@ -14,9 +15,6 @@ import { chooseFeasibleCounts } from "./reuse-limits.js";
 const ROW_ID_COUNT_MAX = 500_000_000;
 /** Ids a sample of a feature whose manifest does not say. */
 const POOLING_FACTOR_DEFAULT = 1;
-/** The first query's time, 2026-01-01 UTC, and the mean gap: logs do not depend on the day they are made. */
-const FIRST_QUERY_MS = Date.UTC(2026, 0, 1);
-const QUERY_GAP_MEAN_MS = 10;
 
 export interface DrawClicksOptions {
   readonly sampleCount: number;

@@ -6,21 +6,24 @@ const MLPERF_QUERY_SIZES = [
   700,
 ];
 
-/**
- * Sizes that sum to `sampleCount`: MLPerf's twenty over and over, each time in another order. The
- * last query is cut to what is left.
- */
+/** MLPerf's twenty sizes over and over, each time in another order, without end. */
+export function* mlperfQuerySizes(random: Random): Generator<number, never> {
+  for (;;) {
+    const round = [...MLPERF_QUERY_SIZES];
+    random.shuffle(round);
+    yield* round;
+  }
+}
+
+/** Sizes that sum to `sampleCount`; the last query is cut to what is left. */
 export function drawQuerySizes(sampleCount: number, random: Random): number[] {
   const sizes: number[] = [];
   let left = sampleCount;
-  while (left > 0) {
-    const round = [...MLPERF_QUERY_SIZES];
-    random.shuffle(round);
-    for (const size of round) {
-      if (left === 0) break;
-      sizes.push(Math.min(size, left));
-      left -= Math.min(size, left);
-    }
+  if (left === 0) return sizes;
+  for (const size of mlperfQuerySizes(random)) {
+    sizes.push(Math.min(size, left));
+    left -= Math.min(size, left);
+    if (left === 0) return sizes;
   }
   return sizes;
 }

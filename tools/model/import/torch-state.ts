@@ -21,16 +21,8 @@ const STATE_DICT_KEYS = ["state_dict", "model_state_dict", "model"];
  * are not tensors; FILE_CORRUPT; MODEL_INVALID when there is no tensor in it.
  */
 export async function openTorchState(path: string): Promise<StateDict> {
-  const entries = await readZipEntries(path);
-  const pickleEntry = entries.find((entry) => entry.name.endsWith(PICKLE_ENTRY));
-  if (pickleEntry === undefined) {
-    throw new ShardpoolError("FORMAT_UNSUPPORTED", `${path} has no data.pkl: not of torch.save`);
-  }
-  const prefix = pickleEntry.name.slice(0, -PICKLE_ENTRY.length);
-  const entryByName = new Map(entries.map((entry) => [entry.name, entry]));
-  assertLittleEndian(path, entryByName.get(`${prefix}/byteorder`));
-
-  const references = tensorsIn(findStateDict(unpickle(readEntry(path, pickleEntry), path)));
+  const { root, entryOf } = await readTorchArchive(path);
+  const references = tensorsIn(findStateDict(root));
   if (references.size === 0) throw new ShardpoolError("MODEL_INVALID", `${path} holds no tensors`);
   const file = FileRegion.open(path);
   try {
@@ -39,7 +31,7 @@ export async function openTorchState(path: string): Promise<StateDict> {
       const dtype = STATE_DTYPES.find((known) => known === reference.storage.dtype);
       // Counters and masks are integers; weights never are.
       if (dtype === undefined) continue;
-      const entry = entryByName.get(`${prefix}/data/${reference.storage.key}`);
+      const entry = entryOf(reference);
       tensors.set(name, await toTensor(path, { name, dtype, reference, entry }, file));
     }
     return { what: path, tensors, isOrdered: true, close: () => file.close() };
@@ -47,6 +39,33 @@ export async function openTorchState(path: string): Promise<StateDict> {
     file.close();
     throw error;
   }
+}
+
+/** What torch.save wrote, its tensors not yet read. */
+export interface TorchArchive {
+  readonly root: PickleValue;
+  /** Where a tensor's storage lies in the file; undefined when the archive lacks it. */
+  entryOf(reference: TensorReference): ZipEntry | undefined;
+}
+
+/**
+ * Reads the pickle of a torch.save file, executing nothing.
+ *
+ * @throws ShardpoolError FORMAT_UNSUPPORTED, FILE_CORRUPT.
+ */
+export async function readTorchArchive(path: string): Promise<TorchArchive> {
+  const entries = await readZipEntries(path);
+  const pickleEntry = entries.find((entry) => entry.name.endsWith(PICKLE_ENTRY));
+  if (pickleEntry === undefined) {
+    throw new ShardpoolError("FORMAT_UNSUPPORTED", `${path} has no data.pkl: not of torch.save`);
+  }
+  const prefix = pickleEntry.name.slice(0, -PICKLE_ENTRY.length);
+  const entryByName = new Map(entries.map((entry) => [entry.name, entry]));
+  assertLittleEndian(path, entryByName.get(`${prefix}/byteorder`));
+  return {
+    root: unpickle(readEntry(path, pickleEntry), path),
+    entryOf: ({ storage }) => entryByName.get(`${prefix}/data/${storage.key}`),
+  };
 }
 
 function readEntry(path: string, entry: ZipEntry): Uint8Array {
