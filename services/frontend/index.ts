@@ -6,4 +6,6 @@ export {
   type DenseSessionOptions,
 } from "./dense-session.js";
 export { FRONTEND_DEFAULTS, type RawFrontendConfig } from "./frontend-config.js";
+export type { LookupBody, OpenShardLink, PendingLookup, ShardLink } from "./shard-connection.js";
+export type { LookupReply as ShardLookupReply } from "./shard-wire.js";
 export { type RunningFrontend, startFrontend } from "./start-frontend.js";

@@ -4,8 +4,10 @@ import { Random } from "../../lib/random.js";
 import { BackOff } from "./back-off.js";
 import {
   type LookupBody,
+  type OpenShardLink,
   type PendingLookup,
   ShardConnection,
+  type ShardLink,
   type ShardTarget,
 } from "./shard-connection.js";
 
@@ -16,6 +18,8 @@ export interface ShardClientOptions extends ShardTarget {
   readonly seed: number;
   /** Called after every change of `isReady`. */
   readonly onReadyChange: () => void;
+  /** How the shard is reached; over gRPC unless told. */
+  readonly openLink?: OpenShardLink;
   /** Runs `callback` after `delayMs`; returns what cancels it. Timers of Node unless told. */
   readonly schedule?: (callback: () => void, delayMs: number) => () => void;
 }
@@ -35,7 +39,7 @@ export class ShardClient {
   readonly shardId: string;
   readonly #options: ShardClientOptions;
   readonly #backOff: BackOff;
-  #connection: ShardConnection | undefined;
+  #connection: ShardLink | undefined;
   #lastError: ShardpoolError;
   #cancelRetry: () => void = () => {};
   #isClosed = false;
@@ -103,7 +107,8 @@ export class ShardClient {
 
   async #connectOnce(): Promise<void> {
     try {
-      const connection = await ShardConnection.open(this.#options, CONNECT_TIMEOUT_MS);
+      const open = this.#options.openLink ?? ShardConnection.open;
+      const connection = await open(this.#options, CONNECT_TIMEOUT_MS);
       if (this.#isClosed) connection.close();
       else await this.#use(connection);
     } catch (error) {
@@ -115,7 +120,7 @@ export class ShardClient {
   }
 
   /** Serves lookups through the connection until it is lost. */
-  async #use(connection: ShardConnection): Promise<void> {
+  async #use(connection: ShardLink): Promise<void> {
     const { log, address, onReadyChange } = this.#options;
     this.#connection = connection;
     this.#backOff.reset();

@@ -40,6 +40,22 @@ export interface PendingLookup {
   abandon(): void;
 }
 
+/** A way to ask one shard, open until `ended` settles. */
+export interface ShardLink {
+  /** The shard's number of each partition, by the plan's partition id. */
+  readonly partitionNumbers: ReadonlyMap<string, number>;
+  /** Settles when the link is over, with the reason. */
+  readonly ended: Promise<ShardpoolError>;
+  readonly inFlightCount: number;
+  /** Asks the shard. Many lookups may be in flight; answers come in any order. */
+  lookup(body: LookupBody): PendingLookup;
+  /** What is in flight fails. */
+  close(): void;
+}
+
+/** Opens a link to a shard, or throws what keeps it from being asked. */
+export type OpenShardLink = (target: ShardTarget, timeoutMs: number) => Promise<ShardLink>;
+
 interface Waiting {
   readonly resolve: (reply: LookupReply) => void;
   readonly reject: (error: ShardpoolError) => void;
@@ -56,7 +72,7 @@ const KEEPALIVE_OPTIONS = {
  * One open lookup stream to a shard, from the moment the shard has said what it holds until the
  * stream ends. It does not come back to life: a `ShardClient` opens the next one.
  */
-export class ShardConnection {
+export class ShardConnection implements ShardLink {
   /** The shard's number of each partition, by the plan's partition id. */
   readonly partitionNumbers: ReadonlyMap<string, number>;
   /** Settles when the connection is over, with the reason. */

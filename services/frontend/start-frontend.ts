@@ -28,6 +28,7 @@ import { Predictor } from "./predictor.js";
 import { QueryService } from "./query-service.js";
 import type { ServedModel } from "./served-model.js";
 import { ShardClient } from "./shard-client.js";
+import type { OpenShardLink } from "./shard-connection.js";
 
 /** A frontend that answers queries. */
 export interface RunningFrontend {
@@ -44,19 +45,27 @@ const POLL_MS = 10;
 /** Messages carry a query's ids (int64 at most) and its dense features, and some names. */
 const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
 
+export interface StartFrontendOptions {
+  /** How shards are reached: over gRPC at the addresses of the configuration unless told. */
+  readonly openShardLink?: OpenShardLink;
+}
+
 /**
  * Connects to every shard, answers the golden requests through them, and serves.
  *
  * @throws ShardpoolError CONFIG_INVALID, PLAN_MISMATCH, GOLDEN_MISMATCH, SHARD_UNAVAILABLE when a
  * shard does not answer in `startTimeoutMs`, ADDRESS_IN_USE, and what opening model and plan throw.
  */
-export async function startFrontend(raw: RawFrontendConfig): Promise<RunningFrontend> {
+export async function startFrontend(
+  raw: RawFrontendConfig,
+  options: StartFrontendOptions = {},
+): Promise<RunningFrontend> {
   const config = parseFrontendConfig(raw);
   const model = await openModel(config.modelDir);
   const plan = parsePlan(await readJsonFile(config.planFile), config.planFile);
   assertPlanFitsModel(plan, model.manifest, model.hash);
   assertAllAddressed(plan, config);
-  const parts = await createParts(model, plan, config);
+  const parts = await createParts(model, plan, config, options);
   try {
     await assertReadyToServe(parts, model, config);
     const server = await serve(parts, config);
@@ -92,6 +101,7 @@ async function createParts(
   model: Model,
   plan: ShardingPlan,
   config: FrontendConfig,
+  options: StartFrontendOptions,
 ): Promise<FrontendParts> {
   const log = createLog("frontend", config.logLevel);
   const clock = systemClock;
@@ -103,7 +113,7 @@ async function createParts(
   });
   const notify = { onReadyChange: (): void => {} };
   const clients = new Map(
-    plan.shards.map(({ id }) => [id, createClient(id, model, plan, config, log, notify)]),
+    plan.shards.map(({ id }) => [id, createClient(id, model, plan, config, log, notify, options)]),
   );
   const batchesInFlightMax = BATCHES_IN_FLIGHT_PER_WORKER * config.denseWorkerCount;
   const buffers = new BufferPool(batchesInFlightMax);
@@ -133,6 +143,7 @@ function createClient(
   config: FrontendConfig,
   log: Logger,
   notify: { readonly onReadyChange: () => void },
+  { openShardLink }: StartFrontendOptions,
 ): ShardClient {
   return new ShardClient({
     shardId,
@@ -144,6 +155,7 @@ function createClient(
     lookupsInFlightMax: config.lookupsInFlightMax,
     log,
     seed: 0,
+    ...(openShardLink && { openLink: openShardLink }),
     onReadyChange: () => notify.onReadyChange(),
   });
 }
