@@ -99,3 +99,21 @@ export function composeCurves(parts: readonly WeightedCurve[]): MissRatioPoint[]
     if (rows >= rowsMax || isFull || total < rows) return points;
   }
 }
+
+/** Leaves out points that the straight line between their neighbours tells within `tolerance`. */
+export function thinCurve(points: readonly MissRatioPoint[], tolerance: number): MissRatioPoint[] {
+  const kept: MissRatioPoint[] = points.slice(0, 1);
+  let from = 0;
+  for (let to = 2; to < points.length; to++) {
+    const line = [points[from]!, points[to]!];
+    const isStraight = points
+      .slice(from + 1, to)
+      .every((point) => Math.abs(missRatioAt(line, point.rows) - point.missRatio) <= tolerance);
+    if (isStraight) continue;
+    from = to - 1;
+    kept.push(points[from]!);
+  }
+  const last = points.at(-1);
+  if (last !== undefined && points.length > 1) kept.push(last);
+  return kept;
+}

@@ -2,7 +2,8 @@ import { ShardpoolError } from "../errors.js";
 import { mix32 } from "../random.js";
 import { heaviestFirst, type RowCounts } from "./row-counts.js";
 
-const FREE = -1;
+/** No row id: those that are none are negative, but not this. */
+const FREE = -0x80000000;
 const SLOTS_MIN = 1024;
 /** Slots filled at most, of all: above it, probes grow long. */
 const LOAD_MAX = 0.5;

@@ -17,6 +17,8 @@ export interface ClickLog {
   readonly path: string;
   readonly header: ClickLogHeader;
   readonly shape: ClickLogShape;
+  /** Record batches of the file. */
+  readonly batchCount: number;
   /**
    * Reads the samples in order, a record batch at a time. Arrays are views of the bytes read and
    * are the caller's to keep. May be called again to start over.
@@ -53,6 +55,7 @@ export async function openClickLog(
       path,
       header,
       shape,
+      batchCount: file.batchCount,
       batches: () => readBatches(file, path, shape),
       close: () => file.close(),
     };

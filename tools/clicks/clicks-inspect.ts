@@ -1,7 +1,14 @@
+import { join } from "node:path";
 import { Command } from "commander";
+import { readJsonFile } from "../../lib/files.js";
+import { MANIFEST_FILE, type ModelManifest, parseManifest } from "../../lib/model/manifest.js";
+import { readAccessStats } from "../../lib/stats/access-stats-file.js";
 import { reuseHistogramOf } from "../../lib/stats/reuse-histogram.js";
+import { RowCountTable } from "../../lib/stats/row-count-table.js";
 import { formatCount, formatTable } from "../cli/table.js";
 import { type ClickLog, openClickLog } from "./click-log.js";
+import { formatStats } from "./format-stats.js";
+import { summariseStats } from "./stats-summary.js";
 
 interface FeatureSummary {
   readonly feature: string;
@@ -16,14 +23,42 @@ interface FeatureSummary {
 /** `shardpool clicks inspect`. */
 export function clicksInspectCommand(): Command {
   return new Command("inspect")
-    .description("Shows what is in a click log.")
-    .argument("<file>", "click log (.arrow)")
+    .description("Shows what is in a click log, or in the statistics of one.")
+    .argument("<file>", "click log (.arrow) or access statistics (.json)")
+    .option("--model <dir>", "of statistics: says sizes in bytes instead of rows")
     .option("--json", "print one JSON object")
-    .addHelpText("after", "\nExample:\n  shardpool clicks inspect clicks.arrow")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  shardpool clicks inspect clicks.arrow\n" +
+        "  shardpool clicks inspect stats.json --model model",
+    )
     .action(clicksInspect);
 }
 
-async function clicksInspect(path: string, options: { json?: boolean }): Promise<void> {
+interface InspectOptions {
+  readonly model?: string;
+  readonly json?: boolean;
+}
+
+async function clicksInspect(path: string, options: InspectOptions): Promise<void> {
+  await (path.endsWith(".json") ? inspectStats(path, options) : inspectLog(path, options));
+}
+
+async function inspectStats(path: string, { model, json }: InspectOptions): Promise<void> {
+  const stats = await readAccessStats(path);
+  const manifest = model === undefined ? undefined : await readManifestOf(model);
+  const summary = summariseStats(stats, manifest);
+  if (json) console.log(JSON.stringify({ ...summary, header: stats.header }));
+  else console.log(formatStats(path, stats.header, summary, manifest !== undefined));
+}
+
+/** The manifest alone: the tables may be on another machine. */
+async function readManifestOf(dir: string): Promise<ModelManifest> {
+  const path = join(dir, MANIFEST_FILE);
+  return parseManifest(await readJsonFile(path), path);
+}
+
+async function inspectLog(path: string, options: InspectOptions): Promise<void> {
   const log = await openClickLog(path);
   try {
     const summary = await summarise(log);
@@ -36,7 +71,7 @@ async function clicksInspect(path: string, options: { json?: boolean }): Promise
 
 async function summarise(log: ClickLog) {
   const names = log.shape.featureNames;
-  const readsByFeature = names.map(() => new Map<number, number>());
+  const readsByFeature = names.map(() => new RowCountTable(Number.POSITIVE_INFINITY));
   const totals = names.map(() => ({ readCount: 0, bagLengthMax: 0, emptyBagCount: 0 }));
   let sampleCount = 0;
   let queryCount = 0;
@@ -58,21 +93,19 @@ async function summarise(log: ClickLog) {
         total.bagLengthMax = Math.max(total.bagLengthMax, length);
         total.readCount += length;
       }
-      for (let i = offsets[0]!; i < offsets.at(-1)!; i++) {
-        reads.set(rowIds[i]!, (reads.get(rowIds[i]!) ?? 0) + 1);
-      }
+      reads.addAll(rowIds, offsets[0]!, offsets.at(-1)!);
     }
   }
+  const rowCounts = readsByFeature.map((reads) => reads.toRowCounts());
   const features = names.map(
     (feature, f): FeatureSummary => ({
       feature,
       ...totals[f]!,
       poolingFactor: totals[f]!.readCount / Math.max(1, sampleCount),
-      distinctRowCount: readsByFeature[f]!.size,
-      rowIdMax: [...readsByFeature[f]!.keys()].reduce((max, rowId) => Math.max(max, rowId), -1),
+      distinctRowCount: rowCounts[f]!.rowIds.length,
+      rowIdMax: rowCounts[f]!.rowIds.reduce((max, rowId) => Math.max(max, rowId), -1),
     }),
   );
-  const counts = readsByFeature.map((reads) => Uint32Array.from(reads.values()));
   return {
     header: log.header,
     sampleCount,
@@ -80,7 +113,7 @@ async function summarise(log: ClickLog) {
     clickShare: clickCount / Math.max(1, sampleCount),
     denseFeatureCount: log.shape.denseFeatureCount,
     features,
-    reuse: reuseHistogramOf(counts),
+    reuse: reuseHistogramOf(rowCounts.map(({ counts }) => counts)),
   };
 }
 

@@ -1,80 +1,165 @@
 import { Command } from "commander";
+import { z } from "zod";
+import { parseConfig } from "../../lib/config.js";
 import { hashFile } from "../../lib/files.js";
 import { openModel } from "../../lib/model/model-directory.js";
 import type { AccessStats } from "../../lib/stats/access-stats.js";
-import { writeAccessStats } from "../../lib/stats/access-stats-file.js";
-import { reuseHistogramOf } from "../../lib/stats/reuse-histogram.js";
+import { readAccessStats, writeAccessStats } from "../../lib/stats/access-stats-file.js";
+import {
+  mergeAccessStats,
+  STATS_PARTS,
+  type StatsParts,
+} from "../../lib/stats/merge-access-stats.js";
 import { startProgress } from "../cli/progress.js";
 import { formatCount } from "../cli/table.js";
-import { readClickLog } from "./click-log.js";
-import { ClickCounter, type ClickCounts } from "./count-clicks.js";
+import { type ClickBatch, type ClickLog, openClickLog } from "./click-log.js";
+import { ClickCounter, EXACT_ROWS_MAX } from "./count-clicks.js";
 
-interface ClicksStatsOptions {
+const optionsSchema = z
+  .strictObject({
+    model: z.string().optional(),
+    clicks: z.string().optional(),
+    merge: z.array(z.string()).min(2).optional(),
+    parts: z.enum(STATS_PARTS).default("periods"),
+    out: z.string(),
+    exactRowsMax: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(2 ** 31)
+      .default(EXACT_ROWS_MAX),
+    exactStackDistances: z.boolean().default(false),
+    json: z.boolean().default(false),
+  })
+  .refine(
+    ({ model, clicks, merge }) =>
+      merge === undefined
+        ? model !== undefined && clicks !== undefined
+        : model === undefined && clicks === undefined,
+    { message: "give --model and --clicks, or --merge alone" },
+  );
+
+/** What {@link collectStats} needs; the rest has defaults. */
+export interface CollectOptions {
   readonly model: string;
   readonly clicks: string;
   readonly out: string;
-  readonly json?: boolean;
+  /** Counters of 4 bytes over all tables; beyond them, counts are sketched. */
+  readonly exactRowsMax?: number;
+  /** Follows every row for the LRU curves, instead of a sample. */
+  readonly exactStackDistances?: boolean;
 }
 
 /** `shardpool clicks stats`. */
 export function clicksStatsCommand(): Command {
   return new Command("stats")
-    .description("Counts the reads of every row in a click log: what a plan is made from.")
-    .requiredOption("--model <dir>", "model directory the log is for")
-    .requiredOption("--clicks <file>", "click log (.arrow)")
+    .description("Counts what a click log reads, row by row: what a plan is made from.")
     .requiredOption("--out <file>", "statistics to write (.json; counts go beside it as .arrow)")
+    .option("--model <dir>", "model directory the log is for")
+    .option("--clicks <file>", "click log (.arrow)")
+    .option("--merge <files...>", "statistics of one model to add up, instead of a log")
+    .option("--parts <kind>", "what is merged: periods (other samples) or shards (other rows)")
+    .option(
+      "--exact-rows-max <n>",
+      `counters of 4 bytes; beyond them counts are sketched (default: ${EXACT_ROWS_MAX})`,
+    )
+    .option("--exact-stack-distances", "LRU curves from every row, not a sample (slower)")
     .option("--json", "print the header as one JSON object")
     .addHelpText(
       "after",
-      "\nExample:\n  shardpool clicks stats --model model --clicks clicks.arrow --out stats.json",
+      "\nExamples:\n" +
+        "  shardpool clicks stats --model model --clicks clicks.arrow --out stats.json\n" +
+        "  shardpool clicks stats --merge monday.json tuesday.json --out week.json\n" +
+        "  shardpool clicks inspect stats.json",
     )
     .action(clicksStats);
 }
 
-async function clicksStats(options: ClicksStatsOptions): Promise<void> {
-  const { stats, counts } = await collectStats(options);
-  if (options.json) console.log(JSON.stringify(stats));
-  else printSummary(options.out, counts);
+async function clicksStats(raw: unknown): Promise<void> {
+  const { merge, parts, json, ...rest } = parseConfig(optionsSchema, raw, "clicks stats");
+  const stats =
+    merge === undefined
+      ? await collectStats({ ...rest, model: rest.model ?? "", clicks: rest.clicks ?? "" })
+      : await mergeStats(merge, parts, rest.out);
+  if (json) console.log(JSON.stringify(stats));
+  else printSummary(rest.out, stats);
 }
 
 /**
- * Counts a click log and writes the statistics.
+ * Counts a click log and writes the statistics. Where counts had to be sketched, the log is read a
+ * second time to count the rows that were found heavy exactly.
  *
  * @throws ShardpoolError CLICKS_INVALID for a log of another model, LIMIT_EXCEEDED, and what reading
  * and writing throw.
  */
-export async function collectStats(
-  options: ClicksStatsOptions,
-): Promise<{ stats: AccessStats; counts: ClickCounts }> {
+export async function collectStats(options: CollectOptions): Promise<AccessStats> {
   const { manifest, hash } = await openModel(options.model);
-  const counter = new ClickCounter(manifest);
-  const { sha256, bytes } = await hashFile(options.clicks);
-  const progress = startProgress("counting row reads", bytes, "bytes");
-  for await (const batch of readClickLog(options.clicks, { manifest })) counter.add(batch);
-  const counts = counter.result();
-  progress.finish(`${formatCount(counts.tables.reduce((sum, t) => sum + t.readCount, 0))} reads`);
+  const counter = new ClickCounter(manifest, {
+    ...(options.exactRowsMax === undefined ? {} : { exactRowsMax: options.exactRowsMax }),
+    ...(options.exactStackDistances ? { sampledRowsMax: Number.POSITIVE_INFINITY } : {}),
+  });
+  const { sha256 } = await hashFile(options.clicks);
+  const log = await openClickLog(options.clicks, { manifest });
+  try {
+    await readThrough(log, "counting row reads", (batch) => counter.add(batch));
+    if (counter.needsRecount) {
+      counter.startRecount();
+      await readThrough(log, "counting heavy rows exactly", (batch) => counter.recount(batch));
+    }
+  } finally {
+    await log.close();
+  }
+  const { countsByTable, ...counted } = counter.result();
   const { name, version } = manifest;
-  const { sampleCount, queryCount, tables, features, countsByTable } = counts;
-  const stats = await writeAccessStats(
+  return await writeAccessStats(
     options.out,
-    {
-      model: { name, version, hash },
-      source: sha256,
-      sampleCount,
-      queryCount,
-      tables: [...tables],
-      features: [...features],
-    },
+    { model: { name, version, hash }, source: sha256, ...counted },
     countsByTable,
   );
-  return { stats, counts };
 }
 
-function printSummary(out: string, { countsByTable, sampleCount, queryCount }: ClickCounts): void {
-  const reuse = reuseHistogramOf([...countsByTable.values()].map(({ counts }) => counts));
+async function readThrough(
+  log: ClickLog,
+  label: string,
+  take: (batch: ClickBatch) => void,
+): Promise<void> {
+  const progress = startProgress(label, log.batchCount, "batches");
+  let done = 0;
+  for await (const batch of log.batches()) {
+    take(batch);
+    progress.update(++done);
+  }
+  progress.finish();
+}
+
+/**
+ * Adds up statistics files of one model.
+ *
+ * @throws ShardpoolError STATS_INVALID for different models, and what reading and writing throw.
+ */
+async function mergeStats(
+  paths: readonly string[],
+  parts: StatsParts,
+  out: string,
+): Promise<AccessStats> {
+  const files = [];
+  for (const path of paths) files.push(await readAccessStats(path));
+  const { draft, countsByTable } = mergeAccessStats(files, parts);
+  return await writeAccessStats(out, draft, countsByTable);
+}
+
+function printSummary(out: string, { sampleCount, queryCount, tables }: AccessStats): void {
+  const reads = tables.reduce((sum, table) => sum + table.readCount, 0);
+  const rows = tables.reduce((sum, table) => sum + table.distinctRowCount, 0);
+  const sketched = tables.filter((table) => (table.unlistedCountMax ?? 0) > 0).length;
   console.log(
     `${out}: ${formatCount(sampleCount)} samples, ${formatCount(queryCount)} queries, ` +
-      `${formatCount(reuse.readCount)} reads of ${formatCount(reuse.touchedRowCount)} rows, ` +
-      `${reuse.meanReuse.toFixed(2)} reads a touched row`,
+      `${formatCount(reads)} reads of ${formatCount(rows)} rows, ` +
+      `${(reads / Math.max(1, rows)).toFixed(2)} reads a touched row`,
   );
+  if (sketched > 0) {
+    console.log(
+      `${sketched} of ${tables.length} tables are sketched: clicks inspect says how well`,
+    );
+  }
 }

@@ -1,132 +1,200 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ModelManifest } from "../../lib/model/manifest.js";
-import type { AccessStatsDraft } from "../../lib/stats/access-stats.js";
-import type { RowCounts } from "../../lib/stats/counts-file.js";
+import type { AccessStatsDraft, FeatureStats } from "../../lib/stats/access-stats.js";
+import { BagLengthHistogram } from "../../lib/stats/bag-length-histogram.js";
+import { CoAccessCounter } from "../../lib/stats/co-access-counter.js";
+import { SAMPLED_ROWS_MAX } from "../../lib/stats/miss-ratio-counter.js";
+import { createRowCounters } from "../../lib/stats/row-counter.js";
+import type { RowCounts } from "../../lib/stats/row-counts.js";
 import type { BagColumn, ClickBatch } from "./click-batch.js";
+import { TableTally } from "./table-tally.js";
 
-/** Rows that are counted exactly, over all tables: 4 bytes each. */
-export const COUNTED_ROWS_MAX = 2 ** 29;
+/** Counters of 4 bytes: 1 GiB at most, which MLPerf's 204 million rows fit. */
+export const EXACT_ROWS_MAX = 2 ** 28;
 
-export interface ClickCounts {
-  readonly sampleCount: number;
-  readonly queryCount: number;
-  readonly tables: AccessStatsDraft["tables"];
-  readonly features: AccessStatsDraft["features"];
-  /** Every row that was read, heaviest first; ties by row id. */
+/** Rows followed for all curves together, so that a thousand tables do not take a gigabyte. */
+const SAMPLED_ROWS_TOTAL_MAX = 2 ** 21;
+
+export interface CountOptions {
+  /** Counters of 4 bytes over all tables; beyond them, counts are sketched. */
+  readonly exactRowsMax?: number;
+  /** Rows of a table whose reads are followed for its LRU curve; Infinity for all. */
+  readonly sampledRowsMax?: number;
+}
+
+export interface ClickCounts
+  extends Pick<
+    AccessStatsDraft,
+    "sampleCount" | "queryCount" | "tables" | "features" | "coAccess"
+  > {
+  /** Rows that were read, heaviest first; ties by row id. */
   readonly countsByTable: ReadonlyMap<string, RowCounts>;
 }
 
-/** Counts the reads of every row of a click log, exactly, before any de-duplication. */
+/** Counts what a click log reads, before any de-duplication. */
 export class ClickCounter {
   readonly #manifest: ModelManifest;
-  readonly #readsByTable: ReadonlyMap<string, Uint32Array>;
-  readonly #features: { readCount: number; bagLengthMax: number; emptyBagCount: number }[];
+  readonly #tables: readonly TableTally[];
+  /** Features by their table's index. */
+  readonly #featuresByTable: readonly (readonly number[])[];
+  readonly #tableByFeature: readonly number[];
+  readonly #features: { readCount: number; readonly lengths: BagLengthHistogram }[];
+  readonly #coAccess: CoAccessCounter;
+  /** `[T]`, tables that the query at hand reads. */
+  readonly #isRead: Uint8Array;
   #sampleCount = 0;
-  #queryCount = 0;
-  #lastQuery = -1;
+  /** The query whose samples are still coming; null before the first. */
+  #openQuery: number | null = null;
 
-  /** @throws ShardpoolError LIMIT_EXCEEDED for tables with more than `COUNTED_ROWS_MAX` rows in all. */
-  constructor(manifest: ModelManifest) {
-    const rowCount = manifest.tables.reduce((sum, table) => sum + table.rowCount, 0);
-    if (rowCount > COUNTED_ROWS_MAX) {
-      throw new ShardpoolError(
-        "LIMIT_EXCEEDED",
-        `the model has ${rowCount} rows, reads of at most ${COUNTED_ROWS_MAX} are counted`,
-      );
-    }
-    this.#manifest = manifest;
-    this.#readsByTable = new Map(
-      manifest.tables.map((table) => [table.name, new Uint32Array(table.rowCount)]),
+  constructor(manifest: ModelManifest, options: CountOptions = {}) {
+    const { exactRowsMax = EXACT_ROWS_MAX, sampledRowsMax = SAMPLED_ROWS_MAX } = options;
+    const { tables, features } = manifest;
+    const counters = createRowCounters(
+      tables.map((table) => table.rowCount),
+      exactRowsMax,
     );
-    this.#features = manifest.features.map(() => ({
-      readCount: 0,
-      bagLengthMax: 0,
-      emptyBagCount: 0,
-    }));
+    const sampledRows =
+      sampledRowsMax === Number.POSITIVE_INFINITY
+        ? sampledRowsMax
+        : Math.min(sampledRowsMax, Math.floor(SAMPLED_ROWS_TOTAL_MAX / tables.length));
+    this.#manifest = manifest;
+    this.#tables = tables.map((table, t) => new TableTally(table, counters[t]!, sampledRows));
+    this.#tableByFeature = features.map((feature) =>
+      tables.findIndex((table) => table.name === feature.table),
+    );
+    this.#featuresByTable = tables.map((_, t) =>
+      this.#tableByFeature.flatMap((table, f) => (table === t ? [f] : [])),
+    );
+    this.#features = features.map(() => ({ readCount: 0, lengths: new BagLengthHistogram() }));
+    this.#coAccess = new CoAccessCounter(tables.map((table) => table.name));
+    this.#isRead = new Uint8Array(tables.length);
   }
 
-  /** @throws ShardpoolError CLICKS_INVALID for an id that is no row of its feature's table. */
+  /** Whether {@link recount} would make counts exact that are not. */
+  get needsRecount(): boolean {
+    return this.#tables.some((table) => table.isSketched);
+  }
+
+  /**
+   * @throws ShardpoolError CLICKS_INVALID for an id that is no row of its feature's table;
+   * LIMIT_EXCEEDED for more reads of a table than a count can hold.
+   */
   add(batch: ClickBatch): void {
-    for (const [f, column] of batch.features.entries()) this.#addFeature(f, column);
-    this.#sampleCount += batch.sampleCount;
-    for (let i = 0; i < batch.sampleCount; i++) {
-      if (batch.queries[i] !== this.#lastQuery) this.#queryCount++;
-      this.#lastQuery = batch.queries[i]!;
+    if (batch.sampleCount === 0) return;
+    const queryStarts = queryStartsOf(batch.queries);
+    this.#featuresByTable.forEach((own, t) => {
+      for (const f of own) this.#checkRows(f, batch.features[f]!);
+      this.#countReads(t, own, batch, queryStarts);
+    });
+    for (const [f, { offsets }] of batch.features.entries()) {
+      this.#features[f]!.readCount += offsets.at(-1)! - offsets[0]!;
+      this.#features[f]!.lengths.addOffsets(offsets);
     }
+    this.#countQueries(batch, queryStarts);
+    this.#sampleCount += batch.sampleCount;
   }
 
-  #addFeature(f: number, { offsets, rowIds }: BagColumn): void {
-    const feature = this.#manifest.features[f]!;
-    const reads = this.#readsByTable.get(feature.table)!;
-    const start = offsets[0]!;
-    const end = offsets.at(-1)!;
-    for (let i = start; i < end; i++) {
-      const rowId = rowIds[i]!;
-      // As unsigned, a negative id is above every row count.
-      if (rowId >>> 0 >= reads.length) {
-        throw new ShardpoolError(
-          "CLICKS_INVALID",
-          `feature ${feature.name}: row id ${rowId}, table ${feature.table} has ${reads.length} rows`,
-        );
+  /** Starts a second pass over the same log, in which rows found heavy are counted exactly. */
+  startRecount(): void {
+    for (const table of this.#tables) table.startRecount();
+  }
+
+  /** A batch of the second pass. */
+  recount(batch: ClickBatch): void {
+    this.#featuresByTable.forEach((own, t) => {
+      for (const f of own) {
+        const { offsets, rowIds } = batch.features[f]!;
+        this.#tables[t]!.recountAll(rowIds, offsets[0]!, offsets.at(-1)!);
       }
-      reads[rowId]!++;
-    }
-    const stats = this.#features[f]!;
-    stats.readCount += end - start;
-    for (let i = 1; i < offsets.length; i++) {
-      const length = offsets[i]! - offsets[i - 1]!;
-      if (length === 0) stats.emptyBagCount++;
-      else if (length > stats.bagLengthMax) stats.bagLengthMax = length;
-    }
+    });
   }
 
   result(): ClickCounts {
-    const countsByTable = new Map(
-      [...this.#readsByTable].map(([table, reads]) => [table, heaviestFirst(reads)]),
-    );
+    this.#finishQuery();
+    const tallies = this.#tables.map((table, t) => table.result(this.#coAccess.queriesOf(t)));
     return {
       sampleCount: this.#sampleCount,
-      queryCount: this.#queryCount,
-      countsByTable,
-      tables: [...countsByTable].map(([table, { rowIds, counts }]) => ({
-        table,
-        readCount: counts.reduce((sum, count) => sum + count, 0),
-        distinctRowCount: rowIds.length,
-        listedRowCount: rowIds.length,
-        tailReadCount: 0,
-        countErrorMax: 0,
-        missRatioCurve: [],
-        missRatioError: null,
-      })),
-      features: this.#manifest.features.map(({ name, table }, f) => ({
-        feature: name,
-        table,
-        ...this.#features[f]!,
-        poolingFactor: this.#features[f]!.readCount / Math.max(1, this.#sampleCount),
-      })),
+      queryCount: this.#coAccess.queryCount,
+      countsByTable: new Map(tallies.map(({ stats, counts }) => [stats.table, counts])),
+      tables: tallies.map(({ stats }) => stats),
+      features: this.#manifest.features.map((feature, f) => this.#featureStats(feature, f)),
+      coAccess: this.#coAccess.result(),
     };
+  }
+
+  #featureStats({ name, table }: { name: string; table: string }, f: number): FeatureStats {
+    const { readCount, lengths } = this.#features[f]!;
+    return {
+      feature: name,
+      table,
+      readCount,
+      poolingFactor: readCount / Math.max(1, this.#sampleCount),
+      bagLengthMax: lengths.lengthMax,
+      emptyBagCount: lengths.emptyBagCount,
+      bagLengths: lengths.bins(),
+    };
+  }
+
+  #checkRows(f: number, { offsets, rowIds }: BagColumn): void {
+    const feature = this.#manifest.features[f]!;
+    const { rowCount } = this.#manifest.tables[this.#tableByFeature[f]!]!;
+    const end = offsets.at(-1)!;
+    for (let i = offsets[0]!; i < end; i++) {
+      // As unsigned, a negative id is above every row count.
+      if (rowIds[i]! >>> 0 < rowCount) continue;
+      throw new ShardpoolError(
+        "CLICKS_INVALID",
+        `feature ${feature.name}: row id ${rowIds[i]}, table ${feature.table} has ${rowCount} rows`,
+      );
+    }
+  }
+
+  /** In the order of serving: query by query where features share a table. */
+  #countReads(
+    t: number,
+    own: readonly number[],
+    batch: ClickBatch,
+    queryStarts: readonly number[],
+  ): void {
+    const table = this.#tables[t]!;
+    const columns = own.map((f) => batch.features[f]!);
+    const [only] = columns;
+    if (columns.length === 1 && only !== undefined) {
+      table.addAll(only.rowIds, only.offsets[0]!, only.offsets.at(-1)!);
+      return;
+    }
+    queryStarts.forEach((start, q) => {
+      const end = queryStarts[q + 1] ?? batch.sampleCount;
+      for (const { offsets, rowIds } of columns)
+        table.addAll(rowIds, offsets[start]!, offsets[end]!);
+    });
+  }
+
+  #countQueries(batch: ClickBatch, queryStarts: readonly number[]): void {
+    queryStarts.forEach((start, q) => {
+      const query = batch.queries[start]!;
+      if (query !== this.#openQuery) this.#finishQuery();
+      this.#openQuery = query;
+      const end = queryStarts[q + 1] ?? batch.sampleCount;
+      for (let f = 0; f < batch.features.length; f++) {
+        const { offsets } = batch.features[f]!;
+        if (offsets[end]! > offsets[start]!) this.#isRead[this.#tableByFeature[f]!] = 1;
+      }
+    });
+  }
+
+  #finishQuery(): void {
+    if (this.#openQuery === null) return;
+    this.#coAccess.addQuery(this.#isRead);
+    this.#isRead.fill(0);
+    this.#openQuery = null;
   }
 }
 
-/** Sorts packed numbers instead of objects: count above, row id below, one float64 a row. */
-function heaviestFirst(reads: Uint32Array): RowCounts {
-  let touched = 0;
-  for (let i = 0; i < reads.length; i++) if (reads[i]! > 0) touched++;
-  const packed = new Float64Array(touched);
-  let position = 0;
-  for (let rowId = 0; rowId < reads.length; rowId++) {
-    // Counts stay below 2^21 times 2^32 exactly; heavier rows are clamped for the order alone.
-    if (reads[rowId]! > 0) {
-      packed[position++] = -Math.min(reads[rowId]!, 0x1fffff) * 4294967296 + rowId;
-    }
+function queryStartsOf(queries: Int32Array): number[] {
+  const starts: number[] = [];
+  for (let i = 0; i < queries.length; i++) {
+    if (i === 0 || queries[i] !== queries[i - 1]) starts.push(i);
   }
-  packed.sort();
-  const rowIds = new Int32Array(touched);
-  const counts = new Uint32Array(touched);
-  for (let i = 0; i < touched; i++) {
-    const rowId = packed[i]! - Math.floor(packed[i]! / 4294967296) * 4294967296;
-    rowIds[i] = rowId;
-    counts[i] = reads[rowId]!;
-  }
-  return { rowIds, counts };
+  return starts;
 }
