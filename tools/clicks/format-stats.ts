@@ -171,22 +171,20 @@ function coAccessText({ coAccess, queryCount, tables }: AccessStats): string {
   const shareOf = (name: string): number =>
     (tables.find((entry) => entry.table === name)?.queryCount ?? 0) / queryCount;
   const shown = coAccess.pairs.slice(0, PAIRS_SHOWN);
-  return (
-    `queries that read both tables, and how many would by chance\n${formatTable(
-      [
-        { title: "table", align: "left" },
-        { title: "table", align: "left" },
-        { title: "both" },
-        { title: "by chance" },
-      ],
-      shown.map(({ tables: [a, b], queryCount: both }) => [
-        a,
-        b,
-        percent(both / queryCount),
-        percent(shareOf(a) * shareOf(b)),
-      ]),
-    )}` + leftOut(coAccess.pairs.length, shown.length, "pairs")
-  );
+  return `queries that read both tables, and how many would by chance\n${formatTable(
+    [
+      { title: "table", align: "left" },
+      { title: "table", align: "left" },
+      { title: "both" },
+      { title: "by chance" },
+    ],
+    shown.map(({ tables: [a, b], queryCount: both }) => [
+      a,
+      b,
+      percent(both / queryCount),
+      percent(shareOf(a) * shareOf(b)),
+    ]),
+  )}${leftOut(coAccess.pairs.length, shown.length, "pairs")}`;
 }
 
 function leftOut(count: number, shown: number, what: string): string {

@@ -119,6 +119,6 @@ function rowBytesIn(manifest: ModelManifest | undefined, name: string): number {
   return table === undefined ? 1 : rowBytesOf(table.dtype, table.embeddingDim);
 }
 
-function sumOf<T>(values: readonly T[], valueOf: (value: T) => number): number {
-  return values.reduce((sum, value) => sum + valueOf(value), 0);
+function sumOf<T>(values: readonly T[], numberOf: (value: T) => number): number {
+  return values.reduce((sum, value) => sum + numberOf(value), 0);
 }
