@@ -84,7 +84,7 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   const cached = options.plan
     ? plannedPartitions(store, options.plan, options.shardId ?? store.catalog.shardId)
     : sharedOut(store.catalog.partitions, options.cacheBytes);
-  const { caches, bytes } = layOutMemory(cached);
+  const { caches, bytes } = layOutMemory(cached, store);
   const memoryBytes = bytes + limits.waitingMax * limits.missedBytesMax;
   if (options.memoryBytesMax !== undefined && memoryBytes > options.memoryBytesMax) {
     throw new ShardpoolError(

@@ -1,4 +1,5 @@
 import { ShardpoolError } from "../../lib/errors.js";
+import type { ShardStore } from "../store/shard-store.js";
 import { columnCountOf, describePartition, type StoredPartition } from "../store/store-catalog.js";
 import {
   LRU_ENTRY_BYTES,
@@ -6,6 +7,7 @@ import {
   reserveCacheAreas,
   slotCountFor,
 } from "./partition-cache.js";
+import { loadPlacement } from "./placement.js";
 import { type ScratchSizes, SLAB_BYTES_MAX, Slab, SlabLayout } from "./slab.js";
 
 /** A partition and the row bytes of it that may stay in memory. */
@@ -27,9 +29,13 @@ const SCRATCH_ROW_BYTES = 1024 * 1024;
 /**
  * Lays the partitions' caches out in as few memories as hold them.
  *
- * @throws ShardpoolError LIMIT_EXCEEDED when one partition's cache is over a memory's size.
+ * @throws ShardpoolError LIMIT_EXCEEDED when one partition's cache is over a memory's size, and what
+ * `loadPlacement` throws.
  */
-export function layOutMemory(cached: readonly CachedPartition[]): MemoryLayout {
+export function layOutMemory(
+  cached: readonly CachedPartition[],
+  store: Pick<ShardStore, "path" | "readRowClasses">,
+): MemoryLayout {
   const sizes = scratchSizesFor(cached.map(({ partition }) => partition));
   const groups = groupBySlab(cached, sizes);
   const cacheByPartition = new Map<StoredPartition, PartitionCache>();
@@ -42,6 +48,8 @@ export function layOutMemory(cached: readonly CachedPartition[]): MemoryLayout {
     );
     const slab = new Slab(layout, scratch);
     for (const [i, { partition }] of group.entries()) {
+      const { placement } = areas[i]!;
+      if (placement) loadPlacement(slab, placement, partition, store);
       cacheByPartition.set(partition, new PartitionCache(partition, slab, areas[i]!));
     }
     bytes += layout.bytes;

@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { PoolKernel } from "../kernels/kernels.js";
 import { columnCountOf, rowCountOf, type StoredPartition } from "../store/store-catalog.js";
+import { type PlacementAreas, reservePlacementAreas } from "./placement.js";
 import type { Slab, SlabLayout } from "./slab.js";
 
 /** lru-cache's own memory an entry; measured. */
@@ -15,6 +16,8 @@ export interface CacheAreas {
   readonly slotByBlockPtr: number;
   readonly stampBySlotPtr: number;
   readonly slotsPtr: number;
+  /** Where row ids are turned into positions; absent when they are the same. */
+  readonly placement: PlacementAreas | undefined;
 }
 
 /** Row bytes of a whole block, which is what a slot holds. */
@@ -38,6 +41,7 @@ export function reserveCacheAreas(
     slotByBlockPtr: layout.reserve(partition.blockCount * 4),
     stampBySlotPtr: layout.reserve(slotCount * 4),
     slotsPtr: layout.reserve(slotCount * slotBytesOf(partition)),
+    placement: reservePlacementAreas(layout, partition),
   };
 }
 
@@ -126,11 +130,6 @@ export class PartitionCache {
     this.#rowsMissed += missed;
   }
 
-  /** A row's place in the order in which the store keeps rows. */
-  positionOf(rowId: number): number {
-    return rowId;
-  }
-
   /** The block that holds a position. */
   blockOf(position: number): number {
     return position >>> this.#rowsShift;
@@ -142,11 +141,17 @@ export class PartitionCache {
   }
 
   /**
-   * Turns the first `count` positions of the slab's scratch area into addresses, and gives the number
-   * of those whose block is not in memory; their indices are in the misses area, rising.
+   * Turns the first `count` row ids of the slab's positions area into positions, those into addresses,
+   * and gives the number of rows whose block is not in memory; their indices are in the misses area,
+   * rising.
    */
   resolve(count: number, stamp: number): number {
     const { scratch, kernels } = this.slab;
+    const { placement } = this.#areas;
+    if (placement) {
+      const { linesPtr, basesPtr } = placement;
+      kernels.placeRows(scratch.positionsPtr, count, linesPtr, basesPtr);
+    }
     return kernels.resolveRows(
       scratch.positionsPtr,
       count,

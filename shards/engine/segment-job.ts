@@ -245,12 +245,14 @@ export class SegmentJob {
   ): boolean {
     const { scratch, uint32 } = this.cache.slab;
     const misses = scratch.missesPtr >> 2;
+    const positions = scratch.positionsPtr >> 2;
     for (let i = firstMiss; i < missCount; i++) {
       const index = from + uint32[misses + i]!;
       if (missing.isHeld(index)) continue;
       // One row is always taken, so that every pass gets further.
       if (missing.count > 0 && missing.isFull(bytesMax)) return false;
-      const position = this.cache.positionOf(this.#segment.values[index]!);
+      // Resolving has left the positions of this very part there.
+      const position = uint32[positions + index - from]!;
       missing.add(index, this.cache.blockOf(position), this.cache.rowInBlock(position));
     }
     return true;

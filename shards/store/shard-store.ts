@@ -3,6 +3,7 @@ import Database from "better-sqlite3";
 import { parseConfig } from "../../lib/config.js";
 import { fromFileError, ShardpoolError } from "../../lib/errors.js";
 import { isBlockIntact } from "./block-layout.js";
+import { runBytesOf, runIdOf } from "./row-class-runs.js";
 import { fromSqliteError } from "./sqlite-error.js";
 import {
   blockRowBytesOf,
@@ -29,6 +30,12 @@ export interface ShardStore {
    * cannot follow the file.
    */
   readBlock(partition: StoredPartition, block: number): Buffer;
+  /**
+   * One run of the lines of a partition's row classes (`runCountOf`, `RowClasses`), checked.
+   *
+   * @throws ShardpoolError as `readBlock`.
+   */
+  readRowClasses(partition: StoredPartition, run: number): Buffer;
   close(): void;
 }
 
@@ -88,24 +95,38 @@ function readCatalog(db: Database.Database, path: string): StoreCatalog {
 }
 
 function createStore(db: Database.Database, path: string, catalog: StoreCatalog): ShardStore {
-  const select = db.prepare("SELECT bytes FROM blocks WHERE id = ?").pluck();
+  const selectBlock = db.prepare("SELECT bytes FROM blocks WHERE id = ?").pluck();
+  const selectRun = db.prepare("SELECT bytes FROM rowClasses WHERE id = ?").pluck();
   return {
     path,
     catalog,
     readBlock: (partition, block) => {
       const id = partition.firstBlock + block;
       const rowBytes = blockRowBytesOf(partition, block);
-      const sealed = readSealed(select, id, path);
-      if (sealed === undefined || !isBlockIntact(sealed, id, rowBytes)) {
-        throw new ShardpoolError(
-          "BLOCK_CORRUPT",
-          `${path}: block ${id} (${describePartition(partition)}) fails its checksum`,
-        );
+      const sealed = readSealed(selectBlock, id, path);
+      if (sealed !== undefined && isBlockIntact(sealed, id, rowBytes)) {
+        return sealed.subarray(0, rowBytes);
       }
-      return sealed.subarray(0, rowBytes);
+      throw corrupt(path, `block ${id}`, partition);
+    },
+    readRowClasses: (partition, run) => {
+      const id = runIdOf(partition, run);
+      const bytes = runBytesOf(partition, run);
+      const sealed = readSealed(selectRun, id, path);
+      if (sealed !== undefined && isBlockIntact(sealed, id, bytes)) {
+        return sealed.subarray(0, bytes);
+      }
+      throw corrupt(path, `run ${id} of row classes`, partition);
     },
     close: () => db.close(),
   };
+}
+
+function corrupt(path: string, what: string, partition: StoredPartition): ShardpoolError {
+  return new ShardpoolError(
+    "BLOCK_CORRUPT",
+    `${path}: ${what} (${describePartition(partition)}) fails its checksum`,
+  );
 }
 
 function readSealed(select: Database.Statement, id: number, path: string): Buffer | undefined {

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { hashJson } from "../../lib/canonical-json.js";
 import { DTYPES } from "../../lib/model/dtype.js";
+import { CLASS_COUNT_MAX } from "./row-classes.js";
 
 /** Rises when a store of the old form can no longer be read. */
-export const STORE_FORMAT_VERSION = 1;
+export const STORE_FORMAT_VERSION = 2;
 
 const count = z.int().min(0);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -26,6 +27,8 @@ const storedPartitionSchema = z
     /** Blocks `[firstBlock, firstBlock + blockCount)` of the store hold its rows in placement order. */
     firstBlock: count,
     blockCount: z.int().min(1),
+    /** Rows of each class in placement order, see `RowClasses`; null when rows lie in row-id order. */
+    classRowCounts: z.array(count).length(CLASS_COUNT_MAX).readonly().nullable(),
   })
   .readonly();
 
@@ -36,7 +39,7 @@ export const storeCatalogSchema = z
     modelName: z.string(),
     modelVersion: z.string(),
     modelHash: sha256,
-    /** Hash of the statistics behind the placement order; null for row-id order. */
+    /** Hash of the statistics behind the placement order; null when built without. */
     statsHash: sha256.nullable(),
     partitions: z.array(storedPartitionSchema).readonly(),
   })

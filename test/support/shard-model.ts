@@ -95,6 +95,7 @@ export function makePlan(
   model: Model,
   choices: readonly PartitionChoice[],
   shardIds: readonly string[] = ["shard-0"],
+  statsHash: string | null = null,
 ): ShardingPlan {
   const partitions = choices.map((choice): PlanPartition => {
     const table = model.manifest.tables.find(({ name }) => name === choice.table)!;
@@ -102,7 +103,7 @@ export function makePlan(
     const { columnStart = 0, columnEnd = table.embeddingDim } = choice;
     const range = { table: table.name, rowStart, rowEnd, columnStart, columnEnd };
     return {
-      id: partitionIdOf({ modelHash: model.hash, ...range, statsHash: null }),
+      id: partitionIdOf({ modelHash: model.hash, ...range, statsHash }),
       ...range,
       shards: choice.shards ?? [shardIds[0]!],
       cacheBytes: choice.cacheBytes ?? 2 ** 40,
@@ -113,7 +114,7 @@ export function makePlan(
     formatVersion: 1,
     epoch: 1,
     model: { name: model.manifest.name, version: model.manifest.version, hash: model.hash },
-    statsHash: null,
+    statsHash,
     strategy: "test",
     shards: shardIds.map((id) => ({
       ...{ id, memoryBytesMax: 2 ** 40, diskBytesMax: 2 ** 40, weight: 1 },

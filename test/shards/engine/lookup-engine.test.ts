@@ -17,6 +17,7 @@ import {
   makeShardModel,
   type PartitionChoice,
 } from "../../support/shard-model.js";
+import { makeShardStats } from "../../support/shard-stats.js";
 import { tempFolder } from "../../support/temp-folder.js";
 
 const SEED_MAX = 2 ** 31;
@@ -36,13 +37,13 @@ describe("LookupEngine", () => {
       { table: "t1" },
       { table: "t2" },
     ];
-    const storePath = join(dir, "store");
-    await buildShardStore({
-      modelDir: model.dir,
-      plan: makePlan(model, choices),
-      shardId: "shard-0",
-      out: storePath,
-    });
+    const random = new Random(1, "statistics");
+    const stats = await makeShardStats(dir, model, () => Math.floor(1 / random.nextFloat()) - 1);
+    const storePaths = { identity: join(dir, "identity"), placed: join(dir, "placed") };
+    const build = { modelDir: model.dir, shardId: "shard-0" };
+    const placedPlan = makePlan(model, choices, ["shard-0"], stats.hash);
+    await buildShardStore({ ...build, plan: makePlan(model, choices), out: storePaths.identity });
+    await buildShardStore({ ...build, plan: placedPlan, stats, out: storePaths.placed });
 
     await fc.assert(
       fc.asyncProperty(
@@ -50,11 +51,15 @@ describe("LookupEngine", () => {
         fc.constantFrom(0, 8192, 20_000, 100_000, 2 ** 30),
         fc.constantFrom(300, 5000, 1024 * 1024),
         fc.integer({ min: 1, max: 12 }),
-        async (seed, cacheBytes, missedBytesMax, sampleCount) => {
+        fc.constantFrom("identity" as const, "placed" as const),
+        async (seed, cacheBytes, missedBytesMax, sampleCount, order) => {
           const plan = makePlan(
             model,
             choices.map((choice) => ({ ...choice, cacheBytes })),
+            ["shard-0"],
+            order === "placed" ? stats.hash : null,
           );
+          const storePath = storePaths[order];
           const engine = openLookupEngine({ storePath, plan, limits: { missedBytesMax } });
           try {
             const random = new Random(seed, "lookups");
@@ -72,7 +77,7 @@ describe("LookupEngine", () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
   });
 });
