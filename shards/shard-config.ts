@@ -31,6 +31,8 @@ const shardConfigSchema = z.strictObject({
   /** Bound on the memory of the engine; a shard that could pass it does not start. */
   memoryBytesMax: byteCount.optional(),
   listenAddress: listenAddress.default(SHARD_DEFAULTS.listenAddress),
+  /** Where Prometheus finds `/metrics`; nowhere unless told. */
+  metricsAddress: listenAddress.optional(),
   sampleCountMax: z.int().min(1).max(1_000_000).default(SHARD_DEFAULTS.sampleCountMax),
   valueCountMax: z.int().min(1).max(50_000_000).default(SHARD_DEFAULTS.valueCountMax),
   replyBytesMax: z

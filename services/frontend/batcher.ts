@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
 import { joinPieces, type QueryPiece } from "./batch-join.js";
+import type { BatchObserver } from "./batch-observer.js";
 import { PendingQuery } from "./pending-query.js";
 import type { Predictor } from "./predictor.js";
 import { PRIORITY_LEVELS, type Query, type QueryResult } from "./query.js";
@@ -8,6 +9,8 @@ import { PRIORITY_LEVELS, type Query, type QueryResult } from "./query.js";
 export interface BatcherOptions {
   readonly predictor: Pick<Predictor, "predict">;
   readonly clock: Clock;
+  /** Is told of every batch that starts. */
+  readonly observeBatch?: (queries: readonly Query[], sampleCount: number) => BatchObserver;
   /** Samples of one batch. */
   readonly batchSampleCountMax: number;
   /** Batches between the first lookup and the dense answer. */
@@ -46,6 +49,13 @@ export class Batcher {
   /** Samples admitted and not yet answered. */
   get sampleCount(): number {
     return this.#sampleCount;
+  }
+
+  /** Milliseconds that the query which waits longest has waited for a batch; 0 when none waits. */
+  get queueAgeMs(): number {
+    const nowMs = this.#options.clock.nowMs();
+    const waits = this.#queues.flatMap((queue) => queue.slice(0, 1));
+    return Math.max(0, ...waits.map(({ query }) => nowMs - query.arrivedAt));
   }
 
   /**
@@ -125,7 +135,7 @@ export class Batcher {
     const startedAt = clock.nowMs();
     try {
       const deadlineAt = Math.max(...pieces.map(({ query }) => query.deadlineAt));
-      const call = predictor.predict(joinPieces(pieces), deadlineAt);
+      const call = predictor.predict(joinPieces(pieces), deadlineAt, this.#observe(pieces));
       abandonWhenAllAreOver(pieces, () => call.abandon());
       const prediction = await call.result;
       let batchStart = 0;
@@ -141,6 +151,12 @@ export class Batcher {
       this.#batchesInFlight--;
       this.#startBatches();
     }
+  }
+
+  #observe(pieces: readonly QueuedPiece[]): BatchObserver | undefined {
+    const sampleCount = pieces.reduce((sum, piece) => sum + piece.sampleCount, 0);
+    const queries = pieces.map(({ query }) => query);
+    return this.#options.observeBatch?.(queries, sampleCount);
   }
 }
 

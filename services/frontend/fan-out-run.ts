@@ -1,5 +1,6 @@
 import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
+import type { BatchObserver, LookupObservation } from "./batch-observer.js";
 import { bytesOf, floatsOf } from "./byte-views.js";
 import type { LookupCost } from "./fan-out.js";
 import type { PooledAssembler } from "./pooled-assembler.js";
@@ -17,6 +18,7 @@ export interface FanOutRunOptions {
   readonly sampleCount: number;
   readonly deadlineAt: number;
   readonly clock: Clock;
+  readonly observer?: BatchObserver;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -25,7 +27,7 @@ const UINT32_MAX = 0xffffffff;
 /** The lookups of one batch, from the first message to the last answer or the first failure. */
 export class FanOutRun {
   readonly #options: FanOutRunOptions;
-  readonly #pending = new Map<ShardLookup, PendingLookup>();
+  readonly #pending = new Map<ShardLookup, SentLookup>();
   readonly #failed = new Map<ShardClient, ShardpoolError>();
   readonly #cost = emptyCost();
   #timer: NodeJS.Timeout | undefined;
@@ -55,7 +57,10 @@ export class FanOutRun {
   /** Ends the run with an error; harmless when it is over. */
   fail(error: unknown): void {
     if (!this.#end()) return;
-    for (const pending of this.#pending.values()) pending.abandon();
+    for (const { pending, watched } of this.#pending.values()) {
+      pending.abandon();
+      watched?.end(codeOf(error), null);
+    }
     this.#pending.clear();
     this.#reject(error);
   }
@@ -72,15 +77,31 @@ export class FanOutRun {
 
   #send(lookup: ShardLookup): void {
     const sentAt = this.#options.clock.nowMs();
-    const pending = lookup.client.lookup(this.#bodyOf(lookup));
-    this.#pending.set(lookup, pending);
+    const watched = this.#options.observer?.startLookup(lookup.client.shardId);
+    const pending = this.#ask(lookup, watched);
+    this.#pending.set(lookup, { pending, watched });
     pending.reply.then(
-      (reply) => this.#receive(lookup, reply, sentAt),
-      (error: unknown) => this.#retryElsewhere(lookup, error),
+      (reply) => {
+        watched?.end("OK", reply.timings);
+        this.#receive(lookup, reply, sentAt);
+      },
+      (error: unknown) => {
+        watched?.end(codeOf(error), null);
+        this.#retryElsewhere(lookup, error);
+      },
     );
   }
 
-  #bodyOf({ client, segments }: ShardLookup): LookupBody {
+  #ask(lookup: ShardLookup, watched: LookupObservation | undefined): PendingLookup {
+    try {
+      return lookup.client.lookup(this.#bodyOf(lookup, watched));
+    } catch (error) {
+      watched?.end(codeOf(error), null);
+      throw error;
+    }
+  }
+
+  #bodyOf({ client, segments }: ShardLookup, watched?: LookupObservation): LookupBody {
     const { chooser, sampleCount, deadlineAt, clock } = this.#options;
     const timeoutUs = Math.ceil((deadlineAt - clock.nowMs()) * 1000);
     return {
@@ -88,7 +109,7 @@ export class FanOutRun {
       timeoutUs: Math.min(UINT32_MAX, Math.max(1, timeoutUs)),
       sampleCount,
       float16Reply: false,
-      traceparent: "",
+      traceparent: watched?.traceparent ?? "",
       segments: segments.map(
         (segment): LookupSegment => ({
           partition: client.partitionNumber(chooser.partitionIdOf(segment)),
@@ -163,6 +184,15 @@ export class FanOutRun {
     clearTimeout(this.#timer);
     return true;
   }
+}
+
+interface SentLookup {
+  readonly pending: PendingLookup;
+  readonly watched: LookupObservation | undefined;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof ShardpoolError ? error.code : "INTERNAL";
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };

@@ -3,6 +3,7 @@ import { ShardpoolError } from "../../lib/errors.js";
 import type { JaggedBatch } from "../../lib/jagged-batch.js";
 import type { ModelManifest } from "../../lib/model/manifest.js";
 import type { ShardingPlan } from "../../lib/plan/plan.js";
+import type { BatchObserver } from "./batch-observer.js";
 import type { BufferPool } from "./buffer-pool.js";
 import { FanOutRun } from "./fan-out-run.js";
 import { PooledAssembler } from "./pooled-assembler.js";
@@ -75,7 +76,7 @@ export class FanOut {
    * @param batch Every id must be a row of its table; it must not change before the result is there.
    * @param deadlineAt On the clock given; after it the call fails with DEADLINE_EXCEEDED.
    */
-  lookup(batch: JaggedBatch, deadlineAt: number): FanOutCall {
+  lookup(batch: JaggedBatch, deadlineAt: number, observer?: BatchObserver): FanOutCall {
     const { plan, buffers, clock } = this.#options;
     const segments = this.#router.route(batch);
     const pooled = buffers.take(batch.sampleCount * this.layout.width);
@@ -86,6 +87,7 @@ export class FanOut {
       sampleCount: batch.sampleCount,
       deadlineAt,
       clock,
+      ...(observer && { observer }),
     });
     const result = run.start(segments).then(
       (cost) => ({ pooled, cost }),

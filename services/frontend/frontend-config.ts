@@ -11,6 +11,10 @@ const milliseconds = z.int().min(1).max(3_600_000);
 /** Every number that a frontend runs by unless told otherwise. */
 export const FRONTEND_DEFAULTS = {
   grpcAddress: "127.0.0.1:8001",
+  httpAddress: "127.0.0.1:8000",
+  metricsAddress: "127.0.0.1:8002",
+  /** 4 M ids as INT64 and their weights are 48 MiB. */
+  messageBytesMax: 64 * 1024 * 1024,
   /** One session keeps one core busy; a second pays only where cores are free beside the shards. */
   denseWorkerCount: 1,
   denseThreadCount: 1,
@@ -28,6 +32,8 @@ export const FRONTEND_DEFAULTS = {
   /** Shards started at the same time may need this long to open their stores. */
   startTimeoutMs: 60_000,
   drainTimeoutMs: 10_000,
+  /** Ten times what a query of a few thousand samples takes. */
+  slowQueryMs: 1000,
   logLevel: "info",
 } as const;
 
@@ -39,6 +45,16 @@ const frontendConfigSchema = z.strictObject({
   /** Address by shard id, for every shard of the plan. */
   shards: z.record(z.string(), address).readonly(),
   grpcAddress: listenAddress.default(FRONTEND_DEFAULTS.grpcAddress),
+  /** Where the REST twin listens; nowhere unless told. */
+  httpAddress: listenAddress.optional(),
+  /** Where Prometheus finds `/metrics`; nowhere unless told. */
+  metricsAddress: listenAddress.optional(),
+  /** Bytes of one request, of either protocol, and of one gRPC answer. */
+  messageBytesMax: z
+    .int()
+    .min(1024)
+    .max(2 ** 30)
+    .default(FRONTEND_DEFAULTS.messageBytesMax),
   /** Worker threads with one ONNX session each, and threads inside one run. */
   denseWorkerCount: z.int().min(1).max(64).default(FRONTEND_DEFAULTS.denseWorkerCount),
   denseThreadCount: z.int().min(1).max(64).default(FRONTEND_DEFAULTS.denseThreadCount),
@@ -61,6 +77,8 @@ const frontendConfigSchema = z.strictObject({
   startTimeoutMs: milliseconds.default(FRONTEND_DEFAULTS.startTimeoutMs),
   /** How long queries in flight may take after SIGTERM. */
   drainTimeoutMs: milliseconds.default(FRONTEND_DEFAULTS.drainTimeoutMs),
+  /** A query that took longer gets a line in the log. */
+  slowQueryMs: z.int().min(0).max(3_600_000).default(FRONTEND_DEFAULTS.slowQueryMs),
   logLevel: z.enum(LOG_LEVELS).default(FRONTEND_DEFAULTS.logLevel),
 });
 

@@ -1,21 +1,22 @@
 import type { ServerUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
-import type { Clock } from "../../lib/clock.js";
 import type { Logger } from "../../lib/log.js";
 import { unaryHandler } from "../../lib/rpc/unary-handler.js";
 import { readInferOptions } from "./infer-options.js";
 import { inferResponseOf } from "./infer-response.js";
 import { decodeModelInferRequest, encodeModelInferResponse } from "./inference-wire.js";
 import { readInputTensors } from "./input-tensor.js";
-import type { QueryService } from "./query-service.js";
-import { assertServed, inputsOf, outputsOf, PLATFORM } from "./served-model.js";
+import { type ModelStatistics, statisticsOf } from "./model-statistics.js";
+import type { QueryDesk } from "./query-desk.js";
+import { assertServed, metadataOf, type ServedModel, serverMetadataOf } from "./served-model.js";
 
 export interface InferenceServiceOptions {
-  readonly queries: QueryService;
+  readonly model: ServedModel;
+  readonly desk: QueryDesk;
+  readonly statistics: ModelStatistics;
   /** True while a query would be answered. */
   readonly isReady: () => boolean;
   /** Version of the server itself. */
   readonly serverVersion: string;
-  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -23,29 +24,24 @@ export interface InferenceServiceOptions {
 export function createInferenceService(
   options: InferenceServiceOptions,
 ): UntypedServiceImplementation {
-  const { queries, isReady, log } = options;
-  const { model } = queries;
+  const { model, isReady, log } = options;
+  const assertAsked = ({ name, version }: ModelKey): void => assertServed(model, name, version);
   return {
     ServerLive: unaryHandler(log, async () => ({ live: true })),
     ServerReady: unaryHandler(log, async () => ({ ready: isReady() })),
-    ModelReady: unaryHandler(log, async ({ name, version }: ModelKey) => {
-      assertServed(model, name, version);
+    ModelReady: unaryHandler(log, async (key: ModelKey) => {
+      assertAsked(key);
       return { ready: isReady() };
     }),
-    ServerMetadata: unaryHandler(log, async () => ({
-      name: "shardpool",
-      version: options.serverVersion,
-      extensions: [],
-    })),
-    ModelMetadata: unaryHandler(log, async ({ name, version }: ModelKey) => {
-      assertServed(model, name, version);
-      return {
-        name: model.manifest.name,
-        versions: [model.manifest.version],
-        platform: PLATFORM,
-        inputs: inputsOf(model),
-        outputs: outputsOf(model),
-      };
+    ServerMetadata: unaryHandler(log, async () => serverMetadataOf(options.serverVersion)),
+    ModelMetadata: unaryHandler(log, async (key: ModelKey) => {
+      assertAsked(key);
+      return metadataOf(model);
+    }),
+    ModelStatistics: unaryHandler(log, async (key: ModelKey) => {
+      // Triton's clients leave the name empty to ask for every model.
+      if (key.name !== "") assertAsked(key);
+      return { modelStats: [statisticsOf(model, options.statistics)] };
     }),
     ModelInfer: unaryHandler(log, (bytes: Buffer, call: ServerUnaryCall<Buffer, Buffer>) =>
       infer(options, bytes, call),
@@ -59,19 +55,27 @@ interface ModelKey {
 }
 
 async function infer(
-  { queries }: InferenceServiceOptions,
+  { model, desk }: InferenceServiceOptions,
   bytes: Buffer,
   call: ServerUnaryCall<Buffer, Buffer>,
 ): Promise<Buffer> {
-  const { model } = queries;
-  const request = decodeModelInferRequest(bytes);
-  assertServed(model, request.modelName, request.modelVersion);
-  const options = readInferOptions(model, request.outputs, request.parameters);
-  const pending = queries.submit(readInputTensors(request), options, remainingMs(call));
-  // It comes after a normal end too, when cancelling means nothing any more.
-  call.on("cancelled", () => pending.cancel());
-  const answer = await pending.answer;
-  return encodeModelInferResponse(inferResponseOf(model, request, options, answer));
+  const { query, answer } = await desk.answer(
+    {
+      protocol: "grpc",
+      spanName: "inference.GRPCInferenceService/ModelInfer",
+      traceparent: call.metadata.get("traceparent")[0]?.toString(),
+    },
+    () => {
+      const request = decodeModelInferRequest(bytes);
+      assertServed(model, request.modelName, request.modelVersion);
+      const options = readInferOptions(model, request.outputs, request.parameters);
+      const tensors = readInputTensors(request);
+      return { request, requestId: request.id, tensors, options, timeoutMs: remainingMs(call) };
+    },
+    // It comes after a normal end too, when cancelling means nothing any more.
+    (cancel) => call.on("cancelled", cancel),
+  );
+  return encodeModelInferResponse(inferResponseOf(model, query.request, query.options, answer));
 }
 
 /** What the call's own deadline leaves. gRPC counts it in wall time. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ModelBatch } from "./batch-join.js";
+import type { BatchObserver } from "./batch-observer.js";
 import type { BufferPool } from "./buffer-pool.js";
 import type { DensePool } from "./dense-pool.js";
 import type { FanOut, FanOutCall, LookupCost } from "./fan-out.js";
@@ -48,10 +49,10 @@ export class Predictor {
   }
 
   /** @param deadlineAt On the clock given. */
-  predict(batch: ModelBatch, deadlineAt: number): PredictCall {
+  predict(batch: ModelBatch, deadlineAt: number, observer?: BatchObserver): PredictCall {
     const call: { lookup?: FanOutCall; isAbandoned: boolean } = { isAbandoned: false };
     return {
-      result: this.#predict(batch, deadlineAt, call),
+      result: this.#predict(batch, deadlineAt, call, observer),
       abandon: () => {
         call.isAbandoned = true;
         call.lookup?.abandon();
@@ -63,13 +64,14 @@ export class Predictor {
     batch: ModelBatch,
     deadlineAt: number,
     call: { lookup?: FanOutCall; readonly isAbandoned: boolean },
+    observer: BatchObserver | undefined,
   ): Promise<Prediction> {
     for (let triesLeft = 1; ; triesLeft--) {
-      const lookup = this.#options.fanOut.lookup(batch.batch, deadlineAt);
+      const lookup = this.#options.fanOut.lookup(batch.batch, deadlineAt, observer);
       call.lookup = lookup;
       const { pooled, cost } = await lookup.result;
       try {
-        return await this.#runDense(batch, pooled, cost);
+        return await this.#runDense(batch, pooled, cost, observer);
       } catch (error) {
         // A worker that died took `pooled` along, so the second try begins with the lookups.
         const isLost = error instanceof ShardpoolError && error.code === "PROCESS_FAILED";
@@ -78,7 +80,12 @@ export class Predictor {
     }
   }
 
-  async #runDense(batch: ModelBatch, lent: Float32Array, cost: LookupCost): Promise<Prediction> {
+  async #runDense(
+    batch: ModelBatch,
+    lent: Float32Array,
+    cost: LookupCost,
+    observer: BatchObserver | undefined,
+  ): Promise<Prediction> {
     const { densePool, buffers, clock } = this.#options;
     const handedOverAt = clock.nowMs();
     const { probability, logit, pooled, runUs } = await densePool.run({
@@ -86,13 +93,15 @@ export class Predictor {
       pooled: lent,
       sampleCount: batch.sampleCount,
     });
+    const endedAt = clock.nowMs();
+    observer?.recordDense(handedOverAt, endedAt, runUs);
     return {
       probability,
       ...(logit && { logit }),
       pooled,
       cost,
       denseUs: runUs,
-      denseWaitUs: Math.max(0, (clock.nowMs() - handedOverAt) * 1000 - runUs),
+      denseWaitUs: Math.max(0, (endedAt - handedOverAt) * 1000 - runUs),
       release: () => buffers.give(pooled.buffer as ArrayBuffer),
     };
   }

@@ -5,6 +5,7 @@ import { readInferInputs } from "./infer-inputs.js";
 import type { InferOptions } from "./infer-options.js";
 import type { InputTensor } from "./input-tensor.js";
 import type { QueryResult } from "./query.js";
+import type { QueryTrace } from "./query-trace.js";
 import { RangePolicy } from "./range-policy.js";
 import type { ServedModel } from "./served-model.js";
 
@@ -59,6 +60,7 @@ export class QueryService {
    * Checks a query and takes it in.
    *
    * @param timeoutMs What the protocol's deadline leaves; Infinity for none.
+   * @param trace Where its stages are recorded.
    * @throws ShardpoolError REQUEST_INVALID, ROW_OUT_OF_RANGE, LIMIT_EXCEEDED, SERVER_NOT_READY,
    * SERVER_DRAINING or SERVER_OVERLOADED.
    */
@@ -66,6 +68,7 @@ export class QueryService {
     tensors: ReadonlyMap<string, InputTensor>,
     options: InferOptions,
     timeoutMs: number,
+    trace?: QueryTrace,
   ): AnswerCall {
     this.#assertServing();
     const { batcher, clock, queryTimeoutMsMax } = this.#options;
@@ -79,6 +82,7 @@ export class QueryService {
       priority: options.priority,
       arrivedAt,
       deadlineAt: arrivedAt + Math.min(timeoutMs, options.timeoutMs, queryTimeoutMsMax),
+      ...(trace && { trace }),
     });
     return {
       answer: this.#answer(call, inputs.sampleCount, defaultRowCount, arrivedAt),

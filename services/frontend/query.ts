@@ -1,5 +1,6 @@
 import type { JaggedBatch } from "../../lib/jagged-batch.js";
 import type { LookupCost } from "./fan-out.js";
+import type { QueryTrace } from "./query-trace.js";
 
 /** A checked query: its samples, and by when they are wanted. */
 export interface Query {
@@ -14,6 +15,8 @@ export interface Query {
   /** Moments on the frontend's clock. */
   readonly arrivedAt: number;
   readonly deadlineAt: number;
+  /** Where its stages are recorded; queries of no client have none. */
+  readonly trace?: QueryTrace;
 }
 
 /** Priorities go from 1, the highest, to this; a query that names none is in the middle. */

@@ -43,6 +43,25 @@ export function inputsOf({ manifest }: ServedModel): TensorMetadata[] {
   ];
 }
 
+/** Triton's names for what goes beyond the protocol: its documents call these extensions. */
+const EXTENSIONS = ["binary_tensor_data", "parameters", "schedule_policy", "statistics"];
+
+/** `ServerMetadata`, in both protocols. */
+export function serverMetadataOf(version: string) {
+  return { name: "shardpool", version, extensions: EXTENSIONS };
+}
+
+/** `ModelMetadata`, in both protocols. */
+export function metadataOf(model: ServedModel) {
+  return {
+    name: model.manifest.name,
+    versions: [model.manifest.version],
+    platform: PLATFORM,
+    inputs: inputsOf(model),
+    outputs: outputsOf(model),
+  };
+}
+
 /** The outputs a client may ask for, the default first. */
 export function outputsOf({ hasLogit, pooledWidth }: ServedModel): TensorMetadata[] {
   return [

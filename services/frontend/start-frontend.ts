@@ -7,7 +7,7 @@ import { createLog, type Logger } from "../../lib/log.js";
 import { type Model, openModel } from "../../lib/model/model-directory.js";
 import { PACKAGE_ROOT } from "../../lib/package-root.js";
 import { assertPlanFitsModel, parsePlan, type ShardingPlan } from "../../lib/plan/plan.js";
-import { type GrpcServer, startGrpcServer } from "../../lib/rpc/grpc-server.js";
+import { BatchObserver } from "./batch-observer.js";
 import { Batcher } from "./batcher.js";
 import { BufferPool } from "./buffer-pool.js";
 import { DensePool } from "./dense-pool.js";
@@ -17,23 +17,26 @@ import {
   parseFrontendConfig,
   type RawFrontendConfig,
 } from "./frontend-config.js";
+import { FrontendMetrics } from "./frontend-metrics.js";
+import { type FrontendServers, type ServerParts, startServers } from "./frontend-servers.js";
 import { assertGoldenAnswers } from "./golden-check.js";
-import { createInferenceService } from "./inference-service.js";
-import {
-  INFERENCE_SERVICE,
-  inferencePackage,
-  inferenceServiceDefinition,
-} from "./inference-wire.js";
+import { ModelStatistics } from "./model-statistics.js";
+import type { PooledLayout } from "./pooled-layout.js";
 import { Predictor } from "./predictor.js";
+import { QueryDesk } from "./query-desk.js";
 import { QueryService } from "./query-service.js";
 import type { ServedModel } from "./served-model.js";
 import { ShardClient } from "./shard-client.js";
 import type { OpenShardLink } from "./shard-connection.js";
+import { SlowQueryLog } from "./slow-query-log.js";
 
 /** A frontend that answers queries. */
 export interface RunningFrontend {
   /** The gRPC address bound, with its real port. */
   readonly address: string;
+  /** Where the REST twin and `/metrics` are, if anywhere. */
+  readonly httpAddress?: string;
+  readonly metricsAddress?: string;
   /** Reports NOT_SERVING, answers what is in flight, and closes every connection. */
   close(): Promise<void>;
 }
@@ -42,8 +45,8 @@ export interface RunningFrontend {
 const BATCHES_IN_FLIGHT_PER_WORKER = 2;
 /** How often a start or a drain looks whether it is done. */
 const POLL_MS = 10;
-/** Messages carry a query's ids (int64 at most) and its dense features, and some names. */
-const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
+/** The most that may cross the wire to or from a shard. */
+const SHARD_MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
 
 export interface StartFrontendOptions {
   /** How shards are reached: over gRPC at the addresses of the configuration unless told. */
@@ -67,9 +70,7 @@ export async function startFrontend(
   assertAllAddressed(plan, config);
   const parts = await createParts(model, plan, config, options);
   try {
-    await assertReadyToServe(parts, model, config);
-    const server = await serve(parts, config);
-    return { address: server.address, close: () => drain(server, parts, config) };
+    return await serve(parts, model, config);
   } catch (error) {
     await closeParts(parts);
     throw error;
@@ -83,7 +84,10 @@ interface FrontendParts {
   readonly clients: ReadonlyMap<string, ShardClient>;
   readonly densePool: DensePool;
   readonly predictor: Predictor;
+  readonly layout: PooledLayout;
   readonly queries: QueryService;
+  readonly metrics: FrontendMetrics;
+  readonly statistics: ModelStatistics;
   /** Told after every change of a shard's connection. */
   onReadyChange: () => void;
 }
@@ -120,20 +124,33 @@ async function createParts(
   const fanOut = new FanOut({ manifest: model.manifest, plan, clients, buffers, clock });
   const predictor = new Predictor({ fanOut, densePool, buffers, clock });
   const { batchSampleCountMax, queueSampleCountMax, queryTimeoutMsMax } = config;
+  const metrics = new FrontendMetrics(plan.epoch);
+  const statistics = new ModelStatistics();
+  const batcher = new Batcher({
+    predictor,
+    clock,
+    batchSampleCountMax,
+    batchesInFlightMax,
+    queueSampleCountMax,
+    observeBatch: (batch, sampleCount) =>
+      BatchObserver.start({ metrics, statistics, clock, sampleCount, queries: batch }),
+  });
   const queries = new QueryService({
     model: servedModelOf(model, fanOut.layout.width, densePool.hasLogit, config),
-    batcher: new Batcher({
-      predictor,
-      clock,
-      batchSampleCountMax,
-      batchesInFlightMax,
-      queueSampleCountMax,
-    }),
+    batcher,
     planEpoch: plan.epoch,
     queryTimeoutMsMax,
     clock,
   });
-  return Object.assign(notify, { log, clock, clients, densePool, predictor, queries });
+  metrics.watch({
+    inFlightSamples: () => batcher.sampleCount,
+    queueAgeSeconds: () => batcher.queueAgeMs / 1000,
+    isReady: () => queries.state === "serving" && predictor.isComplete,
+    isConnected: () => new Map([...clients].map(([id, client]) => [id, client.isReady])),
+  });
+  const { layout } = fanOut;
+  const parts = { log, clock, clients, densePool, predictor, layout, queries, metrics, statistics };
+  return Object.assign(notify, parts);
 }
 
 function createClient(
@@ -150,7 +167,7 @@ function createClient(
     address: config.shards[shardId]!,
     modelHash: model.hash,
     partitions: plan.partitions.filter(({ shards }) => shards.includes(shardId)),
-    messageBytesMax: MESSAGE_BYTES_MAX,
+    messageBytesMax: SHARD_MESSAGE_BYTES_MAX,
     sampleCountMax: config.batchSampleCountMax,
     lookupsInFlightMax: config.lookupsInFlightMax,
     log,
@@ -171,52 +188,80 @@ function servedModelOf(
 }
 
 async function assertReadyToServe(
-  { clients, predictor, clock, log }: FrontendParts,
+  { clients, predictor, layout, clock, log }: FrontendParts,
   model: Model,
   config: FrontendConfig,
 ): Promise<void> {
   for (const client of clients.values()) client.connect();
   const giveUpAt = clock.nowMs() + config.startTimeoutMs;
-  while (!predictor.isComplete && clock.nowMs() < giveUpAt) await wait(POLL_MS);
-  const missing = [...clients.values()].find((client) => !client.isReady);
+  const refusal = (): ShardClient | undefined =>
+    [...clients.values()].find((client) => !client.isReady && isRefusal(client.lastError));
+  while (!predictor.isComplete && !refusal() && clock.nowMs() < giveUpAt) await wait(POLL_MS);
+  const missing = refusal() ?? [...clients.values()].find((client) => !client.isReady);
   if (!predictor.isComplete && missing) throw missing.lastError;
-  await assertGoldenAnswers(predictor, await model.readGolden(), model.manifest, giveUpAt);
+  await assertGoldenAnswers({
+    predictor,
+    golden: await model.readGolden(),
+    manifest: model.manifest,
+    layout,
+    deadlineAt: giveUpAt,
+  });
   log.info("golden requests answered right");
 }
 
-async function serve(parts: FrontendParts, config: FrontendConfig): Promise<GrpcServer> {
-  const { queries, predictor, clock, log } = parts;
-  const isReady = (): boolean => queries.state === "serving" && predictor.isComplete;
-  const server = await startGrpcServer({
-    listenAddress: config.grpcAddress,
-    services: [
-      {
-        definition: inferenceServiceDefinition(),
-        implementation: createInferenceService({
-          queries,
-          isReady,
-          serverVersion: readVersion(),
-          clock,
-          log,
-        }),
-      },
-    ],
-    packages: [inferencePackage],
-    messageBytesMax: MESSAGE_BYTES_MAX,
-  });
+/** The shard answered, and it is not one for this model and plan: waiting does not mend that. */
+function isRefusal({ code }: ShardpoolError): boolean {
+  return code === "PLAN_MISMATCH" || code === "PARTITION_NOT_HELD" || code === "CONFIG_INVALID";
+}
+
+/**
+ * Listens first, so that an address in use shows at once and health says what it is waiting for; takes
+ * queries in once the golden requests are answered right.
+ */
+async function serve(
+  parts: FrontendParts,
+  model: Model,
+  config: FrontendConfig,
+): Promise<RunningFrontend> {
+  const { queries, log } = parts;
+  const servers = await startServers(serverPartsOf(parts, config), config);
+  try {
+    await assertReadyToServe(parts, model, config);
+  } catch (error) {
+    await servers.close(0);
+    throw error;
+  }
   queries.state = "serving";
-  parts.onReadyChange = () => {
-    server.setServing("", isReady());
-    server.setServing(INFERENCE_SERVICE, isReady());
-    server.setServing(queries.model.manifest.name, isReady());
-  };
+  parts.onReadyChange = () => servers.reportHealth();
   parts.onReadyChange();
-  log.info({ address: server.address }, "serving");
-  return server;
+  const { grpcAddress, httpAddress, metricsAddress } = servers;
+  log.info({ address: grpcAddress, httpAddress, metricsAddress }, "serving");
+  return {
+    address: grpcAddress,
+    ...(httpAddress !== undefined && { httpAddress }),
+    ...(metricsAddress !== undefined && { metricsAddress }),
+    close: () => drain(servers, parts, config),
+  };
+}
+
+function serverPartsOf(
+  { queries, predictor, metrics, statistics, clock, log }: FrontendParts,
+  { slowQueryMs }: FrontendConfig,
+): ServerParts {
+  const slowQueries = new SlowQueryLog(log, clock, slowQueryMs);
+  return {
+    model: queries.model,
+    desk: new QueryDesk({ queries, metrics, statistics, slowQueries, clock }),
+    statistics,
+    metrics,
+    isReady: () => queries.state === "serving" && predictor.isComplete,
+    serverVersion: readVersion(),
+    log,
+  };
 }
 
 async function drain(
-  server: GrpcServer,
+  servers: FrontendServers,
   parts: FrontendParts,
   config: FrontendConfig,
 ): Promise<void> {
@@ -226,7 +271,7 @@ async function drain(
   parts.onReadyChange();
   const giveUpAt = clock.nowMs() + config.drainTimeoutMs;
   while (queries.inFlightCount > 0 && clock.nowMs() < giveUpAt) await wait(POLL_MS);
-  await server.close(Math.max(POLL_MS, Math.min(500, giveUpAt - clock.nowMs())));
+  await servers.close(Math.max(POLL_MS, Math.min(500, giveUpAt - clock.nowMs())));
   await closeParts(parts);
   log.info("stopped");
 }

@@ -1,34 +1,61 @@
 import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
 import type { LookupEngine } from "../engine/lookup-engine.js";
+import { LookupSpan } from "./lookup-span.js";
 import {
   toLookupRequest,
   toWireReply,
   type WireLookupReply,
   type WireLookupRequest,
 } from "./lookup-wire.js";
+import type { ShardMetrics } from "./shard-metrics.js";
 
 /** Takes lookups off the wire, bounded in number, until it drains. */
 export class LookupDesk {
   readonly #engine: LookupEngine;
   readonly #clock: Clock;
   readonly #inFlightMax: number;
+  readonly #metrics: ShardMetrics;
   #inFlightCount = 0;
   #isDraining = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(engine: LookupEngine, clock: Clock, inFlightMax: number) {
+  constructor(engine: LookupEngine, clock: Clock, inFlightMax: number, metrics: ShardMetrics) {
     this.#engine = engine;
     this.#clock = clock;
     this.#inFlightMax = inFlightMax;
+    this.#metrics = metrics;
+  }
+
+  /** Lookups taken in and not yet answered. */
+  get inFlightCount(): number {
+    return this.#inFlightCount;
   }
 
   /**
-   * Answers one lookup.
+   * Answers one lookup, counted and traced.
    *
    * @throws ShardpoolError SERVER_DRAINING, SERVER_OVERLOADED, and what the engine throws.
    */
   async lookup(wire: WireLookupRequest, signal: AbortSignal): Promise<WireLookupReply> {
+    const startedAtMs = this.#clock.nowMs();
+    const span = new LookupSpan(wire.traceparent, startedAtMs);
+    try {
+      const reply = await this.#answer(wire, signal);
+      const endedAtMs = this.#clock.nowMs();
+      span.endWell(endedAtMs, reply.timings);
+      this.#metrics.recordLookup("OK", (endedAtMs - startedAtMs) / 1000);
+      return reply;
+    } catch (error) {
+      const code = error instanceof ShardpoolError ? error.code : "INTERNAL";
+      const endedAtMs = this.#clock.nowMs();
+      span.endBadly(endedAtMs, code);
+      this.#metrics.recordLookup(code, (endedAtMs - startedAtMs) / 1000);
+      throw error;
+    }
+  }
+
+  async #answer(wire: WireLookupRequest, signal: AbortSignal): Promise<WireLookupReply> {
     this.#admit();
     this.#inFlightCount++;
     try {

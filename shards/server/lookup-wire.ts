@@ -10,6 +10,7 @@ export interface WireLookupRequest {
   readonly sampleCount: number;
   readonly segments: readonly WireSegment[];
   readonly float16Reply: boolean;
+  readonly traceparent: string;
 }
 
 interface WireSegment {

@@ -1,6 +1,7 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { systemClock } from "../../lib/clock.js";
 import { readJsonFile } from "../../lib/files.js";
+import { type MetricsServer, startMetricsServer } from "../../lib/http/metrics-server.js";
 import { createLog, type Logger } from "../../lib/log.js";
 import { parsePlan, type ShardingPlan } from "../../lib/plan/plan.js";
 import { type GrpcServer, startGrpcServer } from "../../lib/rpc/grpc-server.js";
@@ -12,6 +13,7 @@ import { describeShard, type WireDescription } from "./describe.js";
 import { LookupDesk } from "./lookup-desk.js";
 import { type LookupCall, LookupStreams } from "./lookup-stream.js";
 import type { WireLookupReply, WireLookupRequest } from "./lookup-wire.js";
+import { ShardMetrics } from "./shard-metrics.js";
 import { removeStaleSocket } from "./stale-socket.js";
 
 const SERVICE = "shardpool.v1.EmbeddingShard";
@@ -21,6 +23,8 @@ export interface RunningShard {
   readonly shardId: string;
   /** The address bound, with its real port. */
   readonly address: string;
+  /** Where `/metrics` is, if anywhere. */
+  readonly metricsAddress?: string;
   readonly engine: LookupEngine;
   /** Reports NOT_SERVING, answers what is in flight, ends the streams, and lets go of the store. */
   close(): Promise<void>;
@@ -67,7 +71,9 @@ function engineOptions(
 async function serve(engine: LookupEngine, config: ShardConfig): Promise<RunningShard> {
   const shardId = config.shardId ?? engine.catalog.shardId;
   const log = createLog(shardId, config.logLevel);
-  const desk = new LookupDesk(engine, systemClock, config.lookupsInFlightMax);
+  const metrics = new ShardMetrics(engine);
+  const desk = new LookupDesk(engine, systemClock, config.lookupsInFlightMax, metrics);
+  metrics.watchInFlight(() => desk.inFlightCount);
   const streams = new LookupStreams(desk, log);
   const definition = loadProto("embedding_shard.proto");
   await removeStaleSocket(config.listenAddress);
@@ -82,14 +88,34 @@ async function serve(engine: LookupEngine, config: ShardConfig): Promise<Running
     packages: [definition],
     messageBytesMax: messageBytesMaxOf(config),
   });
+  const metricsServer = await serveMetrics(metrics, config, server);
   setServing(server, true);
   log.info({ address: server.address, partitions: engine.partitions.length }, "serving");
   return {
     shardId,
     address: server.address,
+    ...(metricsServer && { metricsAddress: metricsServer.address }),
     engine,
-    close: () => drain(server, desk, streams, engine, config, log),
+    close: async () => {
+      await drain(server, desk, streams, engine, config, log);
+      await metricsServer?.close();
+    },
   };
+}
+
+/** Takes the gRPC server down with it when the address cannot be bound. */
+async function serveMetrics(
+  metrics: ShardMetrics,
+  config: ShardConfig,
+  server: GrpcServer,
+): Promise<MetricsServer | undefined> {
+  if (config.metricsAddress === undefined) return undefined;
+  try {
+    return await startMetricsServer(metrics.registry, config.metricsAddress, "shardpool_shard");
+  } catch (error) {
+    await server.close(0);
+    throw error;
+  }
 }
 
 /** Ids and weights are 8 bytes a value; a lookup has no more lengths than its answer has sums. */

@@ -1,4 +1,4 @@
-import { credentials, type ServiceError } from "@grpc/grpc-js";
+import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { JaggedBatch } from "../../lib/jagged-batch.js";
 import { loadProto, serviceOf } from "../../lib/rpc/load-proto.js";
 
@@ -10,6 +10,8 @@ export interface InferenceQuery {
   readonly batch: JaggedBatch;
   readonly outputs?: readonly ("probability" | "logit" | "pooled")[];
   readonly timeoutMs?: number;
+  /** Headers of the call. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 export interface InferenceAnswer {
@@ -20,6 +22,7 @@ export interface InferenceAnswer {
 interface InferClient {
   modelInfer(
     request: unknown,
+    metadata: Metadata,
     options: { deadline: Date },
     callback: (error: ServiceError | null, reply?: InferReply) => void,
   ): void;
@@ -44,8 +47,10 @@ export class InferenceClient {
   /** Rejects with gRPC's own ServiceError. */
   infer(query: InferenceQuery): Promise<InferenceAnswer> {
     const deadline = new Date(Date.now() + (query.timeoutMs ?? 10_000));
+    const metadata = new Metadata();
+    for (const [key, value] of Object.entries(query.metadata ?? {})) metadata.set(key, value);
     return new Promise((resolve, reject) => {
-      this.#client.modelInfer(encodeQuery(query), { deadline }, (error, reply) => {
+      this.#client.modelInfer(encodeQuery(query), metadata, { deadline }, (error, reply) => {
         if (error) reject(error);
         else resolve(decodeAnswer(reply!));
       });

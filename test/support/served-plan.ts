@@ -1,20 +1,31 @@
 import { join } from "node:path";
 import { writeJsonFile } from "../../lib/files.js";
 import type { ShardingPlan } from "../../lib/plan/plan.js";
-import { startFrontend } from "../../services/frontend/index.js";
-import { buildShardStore, startShard } from "../../shards/index.js";
+import {
+  type RawFrontendConfig,
+  type RunningFrontend,
+  startFrontend,
+} from "../../services/frontend/index.js";
+import { buildShardStore, type RunningShard, startShard } from "../../shards/index.js";
 import { InferenceClient } from "./inference-client.js";
 
 export interface ServedPlan {
   readonly client: InferenceClient;
+  readonly frontend: RunningFrontend;
+  readonly shards: readonly RunningShard[];
   close(): Promise<void>;
 }
 
-/** Builds every store of a plan and serves it from this process: real SQLite, real gRPC on free ports. */
+/**
+ * Builds every store of a plan and serves it from this process: real SQLite, real gRPC on free ports.
+ *
+ * @param config More for the frontend.
+ */
 export async function servePlan(
   folder: string,
   modelDir: string,
   plan: ShardingPlan,
+  config: Partial<RawFrontendConfig> = {},
 ): Promise<ServedPlan> {
   const planFile = join(folder, "plan.json");
   await writeJsonFile(planFile, plan);
@@ -23,23 +34,27 @@ export async function servePlan(
     for (const closeOne of closers.toReversed()) await closeOne();
   };
   try {
-    const shards: Record<string, string> = {};
+    const addresses: Record<string, string> = {};
+    const shards: RunningShard[] = [];
     for (const { id } of plan.shards) {
       const out = join(folder, `${id}.sqlite`);
       await buildShardStore({ modelDir, plan, shardId: id, out });
       const shard = await startShard({
         ...{ storeFile: out, planFile, listenAddress: "127.0.0.1:0", logLevel: "silent" },
+        ...(config.metricsAddress !== undefined && { metricsAddress: "127.0.0.1:0" }),
       });
       closers.push(() => shard.close());
-      shards[id] = shard.address;
+      shards.push(shard);
+      addresses[id] = shard.address;
     }
     const frontend = await startFrontend({
-      ...{ modelDir, planFile, shards, grpcAddress: "127.0.0.1:0", logLevel: "silent" },
+      ...{ modelDir, planFile, shards: addresses, grpcAddress: "127.0.0.1:0", logLevel: "silent" },
+      ...config,
     });
     closers.push(() => frontend.close());
     const client = new InferenceClient(frontend.address);
     closers.push(async () => client.close());
-    return { client, close };
+    return { client, frontend, shards, close };
   } catch (error) {
     await close();
     throw error;

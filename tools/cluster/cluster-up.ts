@@ -16,6 +16,8 @@ interface ClusterUpOptions {
   readonly stats?: string;
   readonly dir: string;
   readonly grpc: string;
+  readonly http: string;
+  readonly metrics: string;
   readonly json?: boolean;
 }
 
@@ -30,6 +32,8 @@ export function clusterUpCommand(): Command {
     .option("--stats <file>", "access statistics the plan was made from; orders rows hot first")
     .option("--dir <dir>", "folder for stores, logs and the topology file", "shardpool-cluster")
     .option("--grpc <addr>", "where the frontend listens for gRPC", "127.0.0.1:8001")
+    .option("--http <addr>", "where its REST twin listens, or off", "127.0.0.1:8000")
+    .option("--metrics <addr>", "where Prometheus finds its /metrics, or off", "127.0.0.1:8002")
     .option("--json", "print the topology as one JSON object when the cluster is up")
     .addHelpText(
       "after",
@@ -68,6 +72,8 @@ async function clusterUp(options: ClusterUpOptions): Promise<void> {
     storeDir,
     logDir: resolve(options.dir, "logs"),
     grpcAddress: options.grpc,
+    httpAddress: options.http,
+    metricsAddress: options.metrics,
   });
   const topologyFile = join(resolve(options.dir), TOPOLOGY_FILE);
   try {
@@ -90,6 +96,8 @@ function announce(cluster: LocalCluster, options: ClusterUpOptions): void {
   }
   const { frontend, shards } = cluster.topology();
   console.log(`frontend  ${frontend.address}  pid ${frontend.pid}`);
+  if (frontend.httpAddress) console.log(`REST      http://${frontend.httpAddress}/v2`);
+  if (frontend.metricsAddress) console.log(`metrics   http://${frontend.metricsAddress}/metrics`);
   for (const shard of shards) console.log(`${shard.name}  ${shard.address}  pid ${shard.pid}`);
   console.log(`The cluster is up; Ctrl-C stops it. Its logs are in ${join(options.dir, "logs")}.`);
 }

@@ -21,6 +21,9 @@ export interface LocalClusterOptions {
   readonly logDir: string;
   /** `host:port` of the frontend's gRPC server; port 0 picks a free one. */
   readonly grpcAddress: string;
+  /** The same for the REST twin and for Prometheus; free ports unless told. */
+  readonly httpAddress?: string;
+  readonly metricsAddress?: string;
   /** Further `frontend serve` options. */
   readonly frontendArgs?: readonly string[];
 }
@@ -62,6 +65,7 @@ async function startShards(options: LocalClusterOptions): Promise<ServiceProcess
         args: [
           ...["shard", "serve", "--store", storeFileOf(options.storeDir, shard.id)],
           ...["--plan", options.planFile, "--shard", shard.id, "--listen", "127.0.0.1:0"],
+          ...["--metrics", "127.0.0.1:0"],
         ],
         logFile: join(options.logDir, `${shard.id}.log`),
         startTimeoutMs: START_TIMEOUT_MS,
@@ -84,7 +88,8 @@ function startFrontend(
     args: [
       ...["frontend", "serve", "--model", options.modelDir, "--plan", options.planFile],
       ...shards.flatMap((shard) => ["--shard", `${shard.name}=${shard.ready.address}`]),
-      ...["--grpc", options.grpcAddress],
+      ...["--grpc", options.grpcAddress, "--http", options.httpAddress ?? "127.0.0.1:0"],
+      ...["--metrics", options.metricsAddress ?? "127.0.0.1:0"],
       ...(options.frontendArgs ?? []),
     ],
     logFile: join(options.logDir, "frontend.log"),
@@ -125,7 +130,12 @@ function createCluster(
 }
 
 function describeProcess(service: ServiceProcess): Topology["frontend"] {
-  return { name: service.name, pid: service.pid, address: service.ready.address };
+  const { address, httpAddress, metricsAddress } = service.ready;
+  return {
+    ...{ name: service.name, pid: service.pid, address },
+    ...(httpAddress !== undefined && { httpAddress }),
+    ...(metricsAddress !== undefined && { metricsAddress }),
+  };
 }
 
 async function stopAll(processes: readonly ServiceProcess[]): Promise<void> {

@@ -23,7 +23,11 @@ export interface ServiceProcess {
   readonly name: string;
   readonly pid: number;
   /** What the process printed when it could serve; `address` is its real address. */
-  readonly ready: { readonly address: string } & Readonly<Record<string, unknown>>;
+  readonly ready: {
+    readonly address: string;
+    readonly httpAddress?: string;
+    readonly metricsAddress?: string;
+  } & Readonly<Record<string, unknown>>;
   /** Settles when the process has ended: with an error when nobody asked it to. */
   readonly ended: Promise<ShardpoolError | undefined>;
   /** Asks it to drain (SIGTERM) and waits; after `graceMs` it is killed. */

@@ -3,7 +3,13 @@ import { parseConfig } from "../../lib/config.js";
 import { readJsonFile, writeJsonFile } from "../../lib/files.js";
 
 const processSchema = z
-  .strictObject({ name: z.string(), pid: z.int(), address: z.string() })
+  .strictObject({
+    name: z.string(),
+    pid: z.int(),
+    address: z.string(),
+    httpAddress: z.string().exactOptional(),
+    metricsAddress: z.string().exactOptional(),
+  })
   .readonly();
 
 const topologySchema = z.strictObject({

@@ -3,11 +3,18 @@ import { ShardpoolError } from "../../lib/errors.js";
 import { FRONTEND_DEFAULTS, startFrontend } from "../../services/frontend/index.js";
 import { serveUntilStopped } from "../cli/serve-until-stopped.js";
 
+/** Says that a protocol is not served. */
+const OFF = "off";
+
 interface FrontendServeOptions {
   readonly model: string;
   readonly plan: string;
   readonly shard: readonly string[];
   readonly grpc: string;
+  readonly http: string;
+  readonly metrics: string;
+  readonly slowQueryMs: string;
+  readonly startTimeout: string;
   readonly denseWorkers: string;
   readonly denseThreads: string;
 }
@@ -29,6 +36,26 @@ export function frontendServeCommand(): Command {
       "where to listen; port 0 picks a free one",
       FRONTEND_DEFAULTS.grpcAddress,
     )
+    .option(
+      "--http <addr>",
+      "where the REST twin listens, or off; port 0 picks a free one",
+      FRONTEND_DEFAULTS.httpAddress,
+    )
+    .option(
+      "--metrics <addr>",
+      "where Prometheus finds /metrics, or off",
+      FRONTEND_DEFAULTS.metricsAddress,
+    )
+    .option(
+      "--slow-query-ms <n>",
+      "log queries that take longer",
+      String(FRONTEND_DEFAULTS.slowQueryMs),
+    )
+    .option(
+      "--start-timeout <seconds>",
+      "how long to wait for the shards",
+      String(FRONTEND_DEFAULTS.startTimeoutMs / 1000),
+    )
     .option("--dense-workers <n>", "worker threads", String(FRONTEND_DEFAULTS.denseWorkerCount))
     .option("--dense-threads <n>", "threads of one run", String(FRONTEND_DEFAULTS.denseThreadCount))
     .addHelpText(
@@ -46,10 +73,15 @@ async function frontendServe(options: FrontendServeOptions): Promise<void> {
     planFile: options.plan,
     shards: Object.fromEntries(options.shard.map(parseShardAddress)),
     grpcAddress: options.grpc,
+    ...(options.http !== OFF && { httpAddress: options.http }),
+    ...(options.metrics !== OFF && { metricsAddress: options.metrics }),
+    slowQueryMs: Number(options.slowQueryMs),
+    startTimeoutMs: Number(options.startTimeout) * 1000,
     denseWorkerCount: Number(options.denseWorkers),
     denseThreadCount: Number(options.denseThreads),
   });
-  await serveUntilStopped(frontend, {});
+  const { httpAddress, metricsAddress } = frontend;
+  await serveUntilStopped(frontend, { httpAddress, metricsAddress });
 }
 
 function parseShardAddress(text: string): [string, string] {

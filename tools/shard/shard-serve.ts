@@ -7,6 +7,7 @@ interface ShardServeOptions {
   readonly plan?: string;
   readonly shard?: string;
   readonly listen: string;
+  readonly metrics?: string;
   readonly cacheBytes?: string;
   readonly memoryBytes?: string;
 }
@@ -23,6 +24,7 @@ export function shardServeCommand(): Command {
       "HOST:PORT (port 0: a free one) or unix:PATH",
       SHARD_DEFAULTS.listenAddress,
     )
+    .option("--metrics <addr>", "where Prometheus finds /metrics; nowhere unless told")
     .option("--cache-bytes <n>", "row bytes to keep in memory, without a plan (default: all)")
     .option("--memory-bytes <n>", "bound on the engine's memory; it does not start above it")
     .addHelpText(
@@ -37,11 +39,13 @@ async function shardServe(options: ShardServeOptions): Promise<void> {
   const config: RawShardConfig = {
     storeFile: options.store,
     listenAddress: options.listen,
+    ...(options.metrics !== undefined && { metricsAddress: options.metrics }),
     ...(options.plan !== undefined && { planFile: options.plan }),
     ...(options.shard !== undefined && { shardId: options.shard }),
     ...(options.cacheBytes !== undefined && { cacheBytes: Number(options.cacheBytes) }),
     ...(options.memoryBytes !== undefined && { memoryBytesMax: Number(options.memoryBytes) }),
   };
   const shard = await startShard(config);
-  await serveUntilStopped(shard, { shard: shard.shardId });
+  const { shardId, metricsAddress } = shard;
+  await serveUntilStopped(shard, { shard: shardId, metricsAddress });
 }
