@@ -1,6 +1,9 @@
 import { Command } from "commander";
+import { benchGeneratorCommand } from "./bench-generator.js";
 import { benchLatencyCommand } from "./bench-latency.js";
 import { benchMicroCommand } from "./bench-micro.js";
+import { benchNullServerCommand } from "./bench-null-server.js";
+import { benchPeakCommand } from "./bench-peak.js";
 import { benchSingleProcessCommand } from "./bench-single-process.js";
 
 /** `shardpool bench`. */
@@ -8,6 +11,9 @@ export function benchCommand(): Command {
   return new Command("bench")
     .description("Measures latency, throughput and parts.")
     .addCommand(benchLatencyCommand())
+    .addCommand(benchPeakCommand())
+    .addCommand(benchGeneratorCommand())
     .addCommand(benchMicroCommand())
-    .addCommand(benchSingleProcessCommand());
+    .addCommand(benchSingleProcessCommand())
+    .addCommand(benchNullServerCommand());
 }

@@ -1,59 +1,48 @@
-import { Command, InvalidArgumentError, Option } from "commander";
-import { ShardpoolError } from "../../lib/errors.js";
-import { writeJsonFile } from "../../lib/files.js";
+import { Command } from "commander";
+import { writeFileWhole, writeJsonFile } from "../../lib/files.js";
+import { parseNumber } from "../cli/parse-number.js";
 import { startProgress } from "../cli/progress.js";
 import { takeOverStopSignals } from "../cli/stop-signals.js";
+import { addLatencyFlags, type LatencyFlags, readLatencyFlags } from "./latency-flags.js";
 import { formatLatencyReport } from "./load/format-latency-report.js";
-import { type LatencyOptionsInput, parseLatencyOptions } from "./load/latency-options.js";
+import { LatencyHistogram } from "./load/latency-histogram.js";
+import { parseLatencyOptions } from "./load/latency-options.js";
 import type { LatencyResult } from "./load/latency-result.js";
 import { assertGoodResult, runLatencyBench } from "./load/run-latency-bench.js";
 
 const EXAMPLE = `
-Example:
+Examples:
   shardpool bench latency --target 127.0.0.1:8001 --model models/dlrm --clicks clicks.arrow \\
-    --qps 200 --seconds 30 --slo 'p99<60ms,errors<0.1%' --json result.json
+    --qps 200 --seconds 30 --slo 'p99<60ms' --slo 'errors<0.1%' --json result.json
+  shardpool bench latency … --schedule step:10x5s,40x5s,10x5s --topology shardpool-cluster/cluster.json
+  shardpool bench latency … --scenario offline --window 32
 
 Exit code 0 only when the target answered, no more queries failed than --errors-max allows, and
-every rule of --slo was met.`;
+every rule of --slo was met. Ctrl-C ends the run early and reports what was measured.`;
 
-interface LatencyFlags extends Omit<LatencyOptionsInput, "modelDir" | "clicksFile" | "pids"> {
-  readonly model: string;
-  readonly clicks: string;
-  readonly pid: readonly string[];
-  readonly errorsMax?: number;
+interface Outputs {
   readonly json?: string | true;
+  readonly hgrm?: string;
 }
 
 /** `shardpool bench latency`. */
 export function benchLatencyCommand(): Command {
-  return new Command("latency")
-    .description("Sends a click log's queries to an inference server and measures.")
-    .requiredOption("--target <addr>", "inference server, host:port or unix:PATH")
-    .requiredOption("--model <dir>", "model directory the log was made for")
-    .requiredOption("--clicks <file>", "click log to send")
-    .addOption(
-      new Option("--scenario <name>", "open loop, or closed loop with one query in flight")
-        .choices(["server", "single-stream"])
-        .default("server"),
-    )
-    .option("--qps <n>", "queries a second to offer (server scenario)", parseNumber)
-    .option("--seconds <n>", "measured time, 10 unless told", parseNumber)
-    .option("--warmup-seconds <n>", "load before it, not measured, 2 unless told", parseNumber)
-    .option("--seed <n>", "of the arrivals, 1 unless told", parseNumber)
-    .option("--slo <rules>", "what must hold, for instance p99<60ms,errors<0.1%")
-    .option("--errors-max <share>", "share of queries that may fail, 0 unless told", parseNumber)
-    .option("--timeout-ms <n>", "when a query counts as failed, 10000 unless told", parseNumber)
-    .option("--in-flight-max <n>", "queries unanswered at most, 10000 unless told", parseNumber)
-    .option("--channel-count <n>", "connections, 2 unless told", parseNumber)
+  return addLatencyFlags(
+    new Command("latency").description(
+      "Sends a click log's queries to an inference server and measures.",
+    ),
+  )
+    .option("--self-test", "first measure the generator alone, at the rate of the run")
+    .option("--trace <n>", "show the way of n queries, chosen by chance", parseNumber)
     .option("--shuffle-ids", "also serve the log with shuffled row ids and show that AUC")
-    .option("--pid <name=pid>", "process whose CPU and memory to show, repeatable", collect, [])
     .option("--json [file]", "write the result to a file, or to standard output")
+    .option("--hgrm <file>", "write the latency distribution in HdrHistogram's text format, ms")
     .addHelpText("after", EXAMPLE)
     .action(runLatencyCommand);
 }
 
-async function runLatencyCommand(flags: LatencyFlags): Promise<void> {
-  const input = readFlags(flags);
+async function runLatencyCommand({ json, hgrm, ...flags }: LatencyFlags & Outputs): Promise<void> {
+  const input = readLatencyFlags(flags);
   const { warmupSeconds, seconds, errorRatioMax } = parseLatencyOptions(input);
   const stop = takeOverStopSignals();
   const progress = startProgress("sending queries", warmupSeconds + seconds, "seconds");
@@ -63,53 +52,20 @@ async function runLatencyCommand(flags: LatencyFlags): Promise<void> {
       onProgress: (elapsed) => progress.update(Math.min(elapsed, warmupSeconds + seconds)),
     });
     progress.finish(`${result.answeredCount} of ${result.queryCount} answered`);
-    await printResult(result, flags.json);
+    await writeOutputs(result, {
+      ...(json && { json }),
+      ...(hgrm && { hgrm }),
+    });
     assertGoodResult(result, errorRatioMax);
   } finally {
     stop.release();
   }
 }
 
-async function printResult(result: LatencyResult, json: LatencyFlags["json"]): Promise<void> {
-  if (json === true) {
-    console.log(JSON.stringify(result));
-    return;
+async function writeOutputs(result: LatencyResult, { json, hgrm }: Outputs): Promise<void> {
+  if (typeof json === "string") await writeJsonFile(json, result);
+  if (hgrm !== undefined) {
+    await writeFileWhole(hgrm, LatencyHistogram.decode(result.latencyHistogram).toHgrm());
   }
-  if (json !== undefined) await writeJsonFile(json, result);
-  console.log(formatLatencyReport(result));
-}
-
-function readFlags({
-  model,
-  clicks,
-  pid,
-  json,
-  errorsMax,
-  ...rest
-}: LatencyFlags): LatencyOptionsInput {
-  return {
-    ...rest,
-    modelDir: model,
-    clicksFile: clicks,
-    pids: Object.fromEntries(pid.map(parsePid)),
-    ...(errorsMax === undefined ? {} : { errorRatioMax: errorsMax }),
-  };
-}
-
-function parsePid(text: string): [string, number] {
-  const [, name, pid] = /^([^=]+)=([0-9]+)$/.exec(text) ?? [];
-  if (name === undefined || pid === undefined) {
-    throw new ShardpoolError("CONFIG_INVALID", `--pid ${text}: must be NAME=PID`);
-  }
-  return [name, Number(pid)];
-}
-
-function collect(value: string, previous: readonly string[]): string[] {
-  return [...previous, value];
-}
-
-function parseNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("not a number");
-  return value;
+  console.log(json === true ? JSON.stringify(result) : formatLatencyReport(result));
 }

@@ -1,4 +1,7 @@
 import { formatBytes, formatCount, formatTable } from "../../cli/table.js";
+import { formatGeneratorVerdict } from "./format-generator.js";
+import { formatMs, formatPercent, formatRate } from "./format-numbers.js";
+import { formatTrace } from "./format-trace.js";
 import type { LatencySummary } from "./latency-histogram.js";
 import type { LatencyResult } from "./latency-result.js";
 import { STAGES } from "./stages.js";
@@ -16,35 +19,47 @@ export function formatLatencyReport(result: LatencyResult): string {
     formatRows(result),
     formatAuc(result),
     formatProcesses(result),
+    formatShards(result),
+    formatTraces(result),
     formatSlo(result),
   ];
   return sections.filter((section) => section !== "").join("\n\n");
 }
 
 function formatHead(result: LatencyResult): string {
-  const { scenario, target, model, planEpochs, clicks, environment } = result;
-  const loop =
-    scenario === "server"
-      ? `open loop, Poisson arrivals, seed ${result.seed}`
-      : "single-stream: closed loop, one query in flight; not latency under load";
+  const { target, model, planEpochs, clicks, environment } = result;
   const epochs = planEpochs.length === 0 ? "" : `, plan epoch ${planEpochs.join(" and ")}`;
   const samples = clicks.sampleCount / clicks.queryCount;
   const part = clicks.isWhole ? "" : " (the log holds more)";
   return [
     `Latency of ${model.name} version ${model.version} at ${target}${epochs}`,
-    `${loop}; ${result.warmupSeconds} s warm-up apart, ${result.seconds} s measured`,
+    `${describeLoop(result)}; ${result.warmupSeconds} s warm-up apart, ${result.seconds} s measured`,
     `${formatCount(clicks.queryCount)} queries from ${clicks.file}${part}, ${samples.toFixed(1)} samples each on average`,
-    `${environment.coreCount} cores (${environment.cpu}), Node ${environment.node}`,
+    `${environment.coreCount} cores (${environment.cpu}), Node ${environment.node}, load average ${environment.loadAverageBefore.toFixed(1)} before`,
     ...(result.endedBy === "interrupt" ? ["INTERRUPTED: this is the part that was measured"] : []),
     ...(result.endedBy === "target-lost" ? ["TARGET LOST: this is what came before"] : []),
   ].join("\n");
 }
 
+/** How queries were sent: what a latency may be called depends on it. */
+export function describeLoop(result: LatencyResult): string {
+  const { scenario, seed, schedule, window, clientCount } = result;
+  if (scenario === "single-stream") {
+    return "single-stream: closed loop, one query in flight; not latency under load";
+  }
+  if (scenario === "offline") {
+    return `offline: all at once, ${window} in flight; a throughput, its latencies are those of a full window`;
+  }
+  const clients = clientCount === 1 ? "" : `, ${clientCount} client processes`;
+  const rate = schedule === null ? "" : ` (${schedule})`;
+  return `server: open loop, Poisson arrivals${rate}, seed ${seed}${clients}`;
+}
+
 function formatRates(result: LatencyResult): string {
-  const achieved = `achieved ${result.achievedQps.toFixed(1)} queries/s, ${formatCount(result.samplesPerSecond)} samples/s`;
+  const achieved = `achieved ${formatRate(result.achievedQps)} queries/s, ${formatCount(result.samplesPerSecond)} samples/s`;
   const answered = `answered ${formatCount(result.answeredCount)} of ${formatCount(result.queryCount)} queries`;
   if (result.offeredQps === null) return [achieved, answered].join("\n");
-  return [`offered  ${result.offeredQps.toFixed(1)} queries/s`, achieved, answered].join("\n");
+  return [`offered  ${formatRate(result.offeredQps)} queries/s`, achieved, answered].join("\n");
 }
 
 function formatLatencies(result: LatencyResult): string {
@@ -60,7 +75,7 @@ function formatLatencies(result: LatencyResult): string {
     rows,
   );
   const note = "latency counts from the intended send time, service time from the real one";
-  return `${table}\n${note}${formatLagWarning(result)}`;
+  return `${table}\n${note}${formatLagWarning(result)}${formatSelfTest(result)}`;
 }
 
 /** A generator that is late itself measures itself. */
@@ -69,6 +84,13 @@ function formatLagWarning({ generatorLagMs, latencyMs }: LatencyResult): string 
   if (generatorLagMs.p99 < latencyMs.p99 / 10) return "";
   const share = Math.round((generatorLagMs.p99 / latencyMs.p99) * 100);
   return `\nNOTE: the generator itself was late, at p99 by ${share} % of the latency: give it a lower rate or more cores`;
+}
+
+function formatSelfTest({ generator }: LatencyResult): string {
+  if (generator === null) return "";
+  const { p50, p99 } = generator.floorMs;
+  const floor = `its floor p50 ${formatMs(p50)} ms, p99 ${formatMs(p99)} ms`;
+  return `\nself-test: ${formatGeneratorVerdict(generator)}; ${floor}`;
 }
 
 function latencyRow(name: string, summary: LatencySummary): string[] {
@@ -156,6 +178,38 @@ function formatProcesses(result: LatencyResult): string {
   );
 }
 
+function formatShards({ shards, answeredCount }: LatencyResult): string {
+  if (shards.length === 0) return "";
+  const rows = shards.map((shard) => {
+    const rowCount = shard.rowsHit + shard.rowsMissed;
+    return [
+      shard.shardId,
+      formatCount(shard.partitionCount),
+      formatCount(rowCount),
+      rowCount === 0 ? "-" : formatPercent(shard.rowsHit / rowCount),
+      formatCount(shard.blocksRead),
+      answeredCount === 0 ? "-" : ((shard.cpuSeconds * 1000) / answeredCount).toFixed(3),
+      formatBytes(shard.memoryBytes),
+    ];
+  });
+  return formatTable(
+    [
+      { title: "shard", align: "left" },
+      { title: "partitions" },
+      { title: "rows read" },
+      { title: "from memory" },
+      { title: "blocks read" },
+      { title: "CPU ms a query" },
+      { title: "memory" },
+    ],
+    rows,
+  );
+}
+
+function formatTraces({ traces }: LatencyResult): string {
+  return traces.map(formatTrace).join("\n\n");
+}
+
 function formatSlo({ slo, errorsByCode }: LatencyResult): string {
   return slo
     .map(({ rule, value, met }) => {
@@ -170,12 +224,4 @@ function formatSlo({ slo, errorsByCode }: LatencyResult): string {
       return `${met ? "✓" : "✗"} ${rule}: ${shown}${failed}`;
     })
     .join("\n");
-}
-
-function formatMs(value: number): string {
-  return value >= 100 ? value.toFixed(1) : value >= 10 ? value.toFixed(2) : value.toFixed(3);
-}
-
-function formatPercent(ratio: number): string {
-  return `${(ratio * 100).toFixed(1)} %`;
 }

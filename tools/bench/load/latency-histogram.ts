@@ -16,6 +16,13 @@ export interface LatencySummary {
   readonly mean: number;
 }
 
+/** A histogram as it goes from one process to another. */
+export interface HistogramSnapshot {
+  readonly encoded: string;
+  /** Of the values as they were recorded, which the histogram's own buckets round. */
+  readonly sumUs: number;
+}
+
 /** One hour; a longer value is recorded as one hour. */
 const HIGHEST_US = 3600 * 1e6;
 
@@ -47,6 +54,15 @@ export class LatencyHistogram {
   add(other: LatencyHistogram): void {
     this.#histogram.add(other.#histogram);
     this.#sumUs += other.#sumUs;
+  }
+
+  snapshot(): HistogramSnapshot {
+    return { encoded: this.encode(), sumUs: this.#sumUs };
+  }
+
+  addSnapshot({ encoded, sumUs }: HistogramSnapshot): void {
+    this.#histogram.add(decodeFromCompressedBase64(encoded, 32));
+    this.#sumUs += sumUs;
   }
 
   /** Milliseconds that this percentage of all values do not exceed; 0 when there are none. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseConfig } from "../../../lib/config.js";
+import { SCENARIOS } from "./latency-options.js";
 import { STAGES, type StageName } from "./stages.js";
 
 const count = z.int().min(0);
@@ -28,6 +29,8 @@ const secondSchema = z
     /** Queries due in this second of the measured time, and how many of them failed. */
     dueCount: count,
     failedCount: count,
+    /** Answers that came in this second, whenever their queries were due. */
+    answeredCount: count,
     latencyMs: z.strictObject({ p50: ms, p99: ms, max: ms }).readonly().nullable(),
   })
   .readonly();
@@ -42,6 +45,73 @@ const aucSchema = z
     shuffled: ratio.nullable(),
     /** Samples with a label and a probability. */
     sampleCount: count,
+  })
+  .readonly();
+
+/** The generator against a server that answers at once. */
+const generatorSchema = z
+  .strictObject({
+    /** Closed loop, one in flight: what generator and gRPC add to every latency. */
+    floorMs: summarySchema,
+    /** The highest rate it held; 0 when it held none that was tried. */
+    qpsHeld: z.number().min(0),
+    /** What the run will ask of it; null for a closed loop. */
+    qpsWanted: z.number().nullable(),
+    steps: z
+      .array(
+        z
+          .strictObject({
+            offeredQps: z.number(),
+            achievedQps: z.number(),
+            /** Sent after the intended time by. */
+            lagP99Ms: ms,
+            latencyMs: summarySchema,
+            clientCpuShare: z.number(),
+            held: z.boolean(),
+          })
+          .readonly(),
+      )
+      .readonly(),
+  })
+  .readonly();
+
+const shardSchema = z
+  .strictObject({
+    shardId: z.string(),
+    partitionCount: count,
+    rowsHit: count,
+    rowsMissed: count,
+    blocksRead: count,
+    cpuSeconds: z.number(),
+    memoryBytes: count,
+  })
+  .readonly();
+
+const us = z.number().min(0);
+const stageTimesSchema = z
+  .strictObject({
+    ...{ client: us, queue: us, network: us, shardQueue: us, memory: us },
+    ...{ ssd: us, pooling: us, dense: us, other: us },
+  })
+  .readonly();
+
+const traceSchema = z
+  .strictObject({
+    index: count,
+    atSeconds: z.number(),
+    latencyMs: ms,
+    lagMs: z.number(),
+    stagesUs: stageTimesSchema,
+    shards: z
+      .array(
+        z
+          .strictObject({
+            shardId: z.string(),
+            ...{ waitedUs: us, queueUs: us, memoryUs: us, ssdUs: us, poolUs: us, totalUs: us },
+          })
+          .readonly(),
+      )
+      .readonly(),
   })
   .readonly();
 
@@ -61,8 +131,18 @@ const latencyResultSchema = z.strictObject({
     .strictObject({ file: z.string(), queryCount: count, sampleCount: count, isWhole: z.boolean() })
     .readonly(),
 
-  /** `server` is open loop with Poisson arrivals; `single-stream` closed loop with one in flight. */
-  scenario: z.enum(["server", "single-stream"]),
+  /**
+   * `server` is open loop with Poisson arrivals, `single-stream` closed loop with one in flight,
+   * `offline` closed loop with `window` in flight.
+   */
+  scenario: z.enum(SCENARIOS),
+  /** As it was written; null for one rate. */
+  schedule: z.string().nullable(),
+  window: count.nullable(),
+  /** Processes that sent. */
+  clientCount: count,
+  /** The generator alone; null when it was not tested. */
+  generator: generatorSchema.nullable(),
   seed: z.int(),
   warmupSeconds: z.number(),
   /** Asked for; `measuredSeconds` is from the first measured query to the last answer. */
@@ -110,6 +190,10 @@ const latencyResultSchema = z.strictObject({
         .readonly(),
     )
     .readonly(),
+  /** What each shard did; empty when the run was not told where they are. */
+  shards: z.array(shardSchema).readonly(),
+  /** The way of sampled queries. */
+  traces: z.array(traceSchema).readonly(),
   overTime: z.array(secondSchema).readonly(),
   /** HdrHistogram V2, deflated, base64, microseconds: what merges without loss. */
   latencyHistogram: z.string(),
@@ -117,6 +201,9 @@ const latencyResultSchema = z.strictObject({
 
 /** What `bench latency --json` writes. */
 export type LatencyResult = Readonly<z.output<typeof latencyResultSchema>>;
+
+/** What the generator can do by itself. */
+export type GeneratorTest = Readonly<z.output<typeof generatorSchema>>;
 
 /** @throws ShardpoolError FORMAT_UNSUPPORTED, with every problem found. */
 export function parseLatencyResult(raw: unknown, what: string): LatencyResult {

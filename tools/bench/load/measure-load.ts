@@ -4,8 +4,8 @@ import type { InferenceClient } from "./inference-client.js";
 import type { LatencyOptions } from "./latency-options.js";
 import { LoadRecorder } from "./load-recorder.js";
 import type { PreparedQueries } from "./prepared-queries.js";
-import type { UsageMeter } from "./process-usage.js";
 import { type QueryRunOptions, runClosedLoop, runOpenLoop } from "./query-run.js";
+import { rateAt } from "./rate-schedule.js";
 import { machineNowMs } from "./shared-clock.js";
 
 /** Time for the ticker's thread to start before the first query is due. */
@@ -17,10 +17,16 @@ export interface MeasuredLoad {
   readonly recorder: LoadRecorder;
   readonly startedAt: Date;
   readonly endedBy: "schedule" | "interrupt" | "target-lost";
+  /** When the warm-up ended, on the clock of `machineNowMs`. */
+  readonly measureFromMs: number;
   /** Measured time in which queries were due. */
   readonly offeredSeconds: number;
-  /** The same, drawn out to the last answer. */
-  readonly measuredSeconds: number;
+}
+
+/** Told when the measured time begins, and now and then until it ends. */
+export interface RunMeter {
+  start(): void;
+  sample(): void;
 }
 
 export interface MeasureLoadHooks {
@@ -29,49 +35,107 @@ export interface MeasureLoadHooks {
   readonly onProgress?: ((elapsedSeconds: number) => void) | undefined;
 }
 
-/** Sends the queries as `options` say and records what comes back. */
+/** Which part of a run's arrivals this process sends, when several share them. */
+export interface LoadShare {
+  readonly index: number;
+  readonly count: number;
+  /** When the first query may be due, the same for all, on the clock of `machineNowMs`. */
+  readonly startAtMs: number;
+}
+
+/**
+ * Sends the queries as `options` say and records what comes back.
+ *
+ * @param share Of an open loop; everything unless told.
+ */
 export async function measureLoad(
   client: InferenceClient,
   queries: PreparedQueries,
   options: LatencyOptions,
-  meter: UsageMeter,
+  meter: RunMeter,
   hooks: MeasureLoadHooks = {},
+  share: LoadShare = { index: 0, count: 1, startAtMs: machineNowMs() + START_DELAY_MS },
 ): Promise<MeasuredLoad> {
-  const isClosed = options.scenario === "single-stream";
-  const startAtMs = machineNowMs() + (isClosed ? 0 : START_DELAY_MS);
-  const measureFromMs = startAtMs + options.warmupSeconds * 1000;
-  const recorder = new LoadRecorder(queries, { measureFromMs, target: client.target });
+  const send: QueryRunOptions["send"] = (index, onAnswer) =>
+    client.infer(queries.requests[index % queries.requests.length]!, onAnswer);
+  const isOffline = options.scenario === "offline";
+  if (isOffline) await warmUp(options, send, hooks.signal);
+  const startAtMs = options.scenario === "server" ? share.startAtMs : machineNowMs();
+  // The offline scenario's warm-up is over by now, and its queries are not a part of the batch.
+  const measureFromMs = startAtMs + (isOffline ? 0 : options.warmupSeconds * 1000);
+  const recorder = new LoadRecorder(queries, {
+    measureFromMs,
+    target: client.target,
+    traceCount: options.trace,
+    seed: options.seed,
+  });
   const end = watchRun({ recorder, startAtMs, measureFromMs, options, meter, hooks });
-  const run: QueryRunOptions = {
-    send: (index, onAnswer) =>
-      client.infer(queries.requests[index % queries.requests.length]!, onAnswer),
-    onOutcome: (outcome) => recorder.record(outcome),
-    signal: end.signal,
-  };
+  const run = { send, onOutcome: recorder.record.bind(recorder), signal: end.signal };
   const startedAt = new Date(Date.now() + startAtMs - machineNowMs());
   try {
-    if (isClosed) {
-      const overAtMs = measureFromMs + options.seconds * 1000;
-      await runClosedLoop({ concurrency: 1, isOver: () => machineNowMs() >= overAtMs }, run);
+    if (options.scenario === "server") {
+      await runOpenLoop(
+        { ...arrivalsOf(options, share), startAtMs, inFlightMax: options.inFlightMax },
+        run,
+      );
     } else {
-      const dueMs = openLoopArrivals(options);
-      await runOpenLoop({ dueMs, startAtMs, inFlightMax: options.inFlightMax }, run);
+      await runClosedLoop(closedLoopOf(options, queries, measureFromMs), run);
     }
   } finally {
     end.release();
   }
   meter.sample();
   const endedAfter = Math.max(0, (machineNowMs() - measureFromMs) / 1000);
-  const offeredSeconds = Math.min(options.seconds, endedAfter);
-  const answeredAfter = (recorder.lastAnswerAtMs - measureFromMs) / 1000;
-  const measuredSeconds = Math.max(offeredSeconds, answeredAfter);
-  return { recorder, startedAt, endedBy: end.reason(), offeredSeconds, measuredSeconds };
+  const offeredSeconds = isOffline ? endedAfter : Math.min(options.seconds, endedAfter);
+  return { recorder, startedAt, endedBy: end.reason(), measureFromMs, offeredSeconds };
 }
 
-/** Warm-up arrivals, then measured ones, in milliseconds from the start. */
-function openLoopArrivals({ qps = 0, warmupSeconds, seconds, seed }: LatencyOptions): Float64Array {
-  const warmup = poissonArrivals(constantRate(qps, warmupSeconds), new Random(seed, "warm-up"));
-  const measured = poissonArrivals(constantRate(qps, seconds), new Random(seed, "arrivals"));
+function closedLoopOf(
+  { scenario, seconds, window }: LatencyOptions,
+  queries: PreparedQueries,
+  measureFromMs: number,
+): Parameters<typeof runClosedLoop>[0] {
+  const overAtMs = measureFromMs + seconds * 1000;
+  if (scenario === "single-stream") {
+    return { concurrency: 1, isOver: () => machineNowMs() >= overAtMs };
+  }
+  return {
+    concurrency: window,
+    isOver: (sentCount) => sentCount >= queries.requests.length && machineNowMs() >= overAtMs,
+  };
+}
+
+/** Keeps the window full for the warm-up's time; nothing of it is counted. */
+async function warmUp(
+  { warmupSeconds, window }: LatencyOptions,
+  send: QueryRunOptions["send"],
+  signal: AbortSignal = new AbortController().signal,
+): Promise<void> {
+  const overAtMs = machineNowMs() + warmupSeconds * 1000;
+  await runClosedLoop(
+    { concurrency: window, isOver: () => machineNowMs() >= overAtMs },
+    { send, onOutcome: () => {}, signal },
+  );
+}
+
+/** This process's moments, and which query of the run each is. */
+function arrivalsOf(
+  options: LatencyOptions,
+  { index, count }: LoadShare,
+): { readonly dueMs: Float64Array; readonly queryIndex: (position: number) => number } {
+  const all = openLoopArrivals(options);
+  if (count === 1) return { dueMs: all, queryIndex: (position) => position };
+  return {
+    dueMs: all.filter((_, position) => position % count === index),
+    queryIndex: (position) => position * count + index,
+  };
+}
+
+/** Warm-up arrivals at the first rate, then measured ones, in milliseconds from the start. */
+function openLoopArrivals({ segments, warmupSeconds, seed }: LatencyOptions): Float64Array {
+  const warmupRate = constantRate(rateAt(segments, 0), warmupSeconds);
+  const warmup = poissonArrivals(warmupRate, new Random(seed, "warm-up"));
+  const measured = poissonArrivals(segments, new Random(seed, "arrivals"));
   const dueMs = new Float64Array(warmup.length + measured.length);
   dueMs.set(warmup);
   for (let i = 0; i < measured.length; i++) {
@@ -85,7 +149,7 @@ interface WatchedRun {
   readonly startAtMs: number;
   readonly measureFromMs: number;
   readonly options: LatencyOptions;
-  readonly meter: UsageMeter;
+  readonly meter: RunMeter;
   readonly hooks: MeasureLoadHooks;
 }
 

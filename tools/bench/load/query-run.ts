@@ -25,7 +25,7 @@ export interface QueryRunOptions {
 }
 
 /**
- * Open loop: sends query i at `startAtMs + dueMs[i]`, whatever has been answered by then. A query
+ * Open loop: sends query `queryIndex(i)` at `startAtMs + dueMs[i]`, whatever has been answered by then. A query
  * that would be one too many in flight is not sent and counts as failed.
  *
  * Resolves when every query sent has been answered or the signal aborts.
@@ -35,14 +35,17 @@ export async function runOpenLoop(
     readonly dueMs: Float64Array;
     readonly startAtMs: number;
     readonly inFlightMax: number;
+    /** The run's number of the query at a place in `dueMs`. */
+    readonly queryIndex: (position: number) => number;
   },
   { send, onOutcome, signal }: QueryRunOptions,
 ): Promise<void> {
-  const { dueMs, startAtMs, inFlightMax } = schedule;
+  const { dueMs, startAtMs, inFlightMax, queryIndex } = schedule;
   const drained = createDrain(signal);
 
-  const pacer = startSendPacer({ dueMs, startAtMs }, (index) => {
-    const intendedAtMs = startAtMs + dueMs[index]!;
+  const pacer = startSendPacer({ dueMs, startAtMs }, (position) => {
+    const index = queryIndex(position);
+    const intendedAtMs = startAtMs + dueMs[position]!;
     const sentAtMs = machineNowMs();
     if (drained.inFlight >= inFlightMax) {
       const error = "IN_FLIGHT_LIMIT";

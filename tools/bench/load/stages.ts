@@ -1,5 +1,9 @@
 import type { InferReply } from "./infer-reply.js";
-import { LatencyHistogram, type LatencySummary } from "./latency-histogram.js";
+import {
+  type HistogramSnapshot,
+  LatencyHistogram,
+  type LatencySummary,
+} from "./latency-histogram.js";
 
 /**
  * Where a query's time goes. The stages of one query add up to its latency, so their means add up
@@ -68,6 +72,15 @@ export class StageHistograms {
 
   record(times: StageTimesUs): void {
     for (const [name, histogram] of this.#byStage) histogram.recordUs(times[name]);
+  }
+
+  snapshot(): Readonly<Record<StageName, HistogramSnapshot>> {
+    const entries = [...this.#byStage].map(([name, histogram]) => [name, histogram.snapshot()]);
+    return Object.fromEntries(entries) as Record<StageName, HistogramSnapshot>;
+  }
+
+  addSnapshot(snapshot: Readonly<Record<StageName, HistogramSnapshot>>): void {
+    for (const [name, histogram] of this.#byStage) histogram.addSnapshot(snapshot[name]);
   }
 
   /** `null` when no answer reported times. */

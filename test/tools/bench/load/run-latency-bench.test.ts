@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { ShardpoolError } from "../../../../lib/errors.js";
+import { LatencyHistogram } from "../../../../tools/bench/load/latency-histogram.js";
 import type { LatencyOptionsInput } from "../../../../tools/bench/load/latency-options.js";
 import { parseLatencyResult } from "../../../../tools/bench/load/latency-result.js";
 import {
@@ -96,6 +97,83 @@ describe("runLatencyBench()", { concurrency: 4 }, () => {
     assert.equal(closed.offeredQps, null);
     assert.ok(closed.latencyMs!.max > 299);
     assert.ok(closed.queryCount > 30);
+  });
+
+  it("follows a schedule: what is offered in each second is the schedule's own", async () => {
+    const server = await startServer();
+
+    const result = await run(server, { schedule: "step:20x1s,100x1s" });
+
+    assert.equal(result.seconds, 2);
+    assert.equal(result.schedule, "step:20x1s,100x1s");
+    const [first, second] = result.overTime.map(({ dueCount }) => dueCount);
+    assert.equal(result.queryCount, 120);
+    assert.ok(first! < 40 && second! > 80, `${first} then ${second}`);
+  });
+
+  it("sends a log all at once, at most a window of it in flight", async () => {
+    let inFlight = 0;
+    let inFlightMost = 0;
+    const server = await startServer({
+      hold: async () => {
+        inFlightMost = Math.max(inFlightMost, ++inFlight);
+        await wait(5);
+        inFlight--;
+      },
+    });
+
+    const result = await run(server, { scenario: "offline", window: 7, seconds: 0.01 });
+
+    assert.equal(inFlightMost, 7);
+    assert.equal(result.queryCount >= 40, true);
+    assert.equal(result.answeredCount, result.queryCount);
+    assert.equal(result.offeredQps, null);
+    assert.equal(result.window, 7);
+  });
+
+  it("sends from several processes what one would, and merges what they measured", async () => {
+    const server = await startServer({ timings: TIMINGS });
+
+    const result = await run(server, { qps: 100, seconds: 1, clients: 2, trace: 3 });
+
+    assert.equal(server.served.length, 100);
+    assert.equal(result.queryCount, 100);
+    assert.equal(result.answeredCount, 100);
+    assert.equal(result.clientCount, 2);
+    assert.equal(result.auc?.served, 1);
+    assert.equal(result.auc?.sampleCount, 200);
+    assert.equal(result.stagesMs?.ssd.mean, 0.3);
+    assert.equal(result.traces.length, 3);
+    assert.equal(LatencyHistogram.decode(result.latencyHistogram).count, 100);
+    assert.deepEqual(
+      Object.keys(result.cpuSecondsByProcess).filter((name) => name.startsWith("client-")),
+      ["client-0", "client-1"],
+    );
+  });
+
+  it("passes on why a client process cannot send", async () => {
+    const server = await startServer();
+
+    await assert.rejects(run(server, { qps: 10, clients: 2, clicksFile: "no-such-log.arrow" }), {
+      code: "FILE_NOT_FOUND",
+    });
+  });
+
+  it("keeps the way of a sample of queries, each adding up to its latency", async () => {
+    const timings = { ...TIMINGS };
+    const server = await startServer({ timings, hold: () => wait(3) });
+
+    const { traces } = await run(server, { qps: 100, seconds: 0.5, trace: 5 });
+
+    assert.equal(traces.length, 5);
+    for (const { latencyMs, stagesUs, index } of traces) {
+      const sumUs = Object.values(stagesUs).reduce((sum, us) => sum + us, 0);
+      assert.ok(Math.abs(sumUs - latencyMs * 1000) < 1, `query ${index}: ${sumUs} of ${latencyMs}`);
+    }
+    assert.deepEqual(
+      traces.map(({ index }) => index),
+      traces.map(({ index }) => index).toSorted((a, b) => a - b),
+    );
   });
 
   it("splits latency into stages that add up", async () => {
@@ -217,7 +295,18 @@ describe("runLatencyBench()", { concurrency: 4 }, () => {
         return true;
       },
     );
-    await assert.rejects(runLatencyBench({ ...files, target: "x" }), { code: "CONFIG_INVALID" });
+    for (const wrong of [
+      {},
+      { qps: 1, schedule: "step:1x1s" },
+      { schedule: "step:1x1s", seconds: 3 },
+      { scenario: "offline", qps: 3 },
+      { scenario: "single-stream", clients: 2 },
+      { qps: 1, slo: ["p99<60ms", "p98<60ms"] },
+    ] as const) {
+      await assert.rejects(runLatencyBench({ ...files, target: "x", ...wrong }), {
+        code: "CONFIG_INVALID",
+      });
+    }
   });
 });
 
