@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { planCalibrateCommand } from "./plan-calibrate.js";
 import { planMakeCommand } from "./plan-make.js";
 import { planShowCommand } from "./plan-show.js";
 
@@ -6,6 +7,7 @@ import { planShowCommand } from "./plan-show.js";
 export function planCommand(): Command {
   return new Command("plan")
     .description("Places table partitions on shards.")
+    .addCommand(planCalibrateCommand())
     .addCommand(planMakeCommand())
     .addCommand(planShowCommand());
 }
