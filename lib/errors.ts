@@ -48,6 +48,7 @@ const TRANSIENT_BY_CODE = {
   PLAN_DOES_NOT_FIT: false,
   GOLDEN_MISMATCH: false,
   SLO_MISSED: false,
+  ESTIMATE_WRONG: false,
   BENCHMARK_INCORRECT: false,
 } as const;
 

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { planCalibrateCommand } from "./plan-calibrate.js";
+import { planCheckCommand } from "./plan-check.js";
 import { planMakeCommand } from "./plan-make.js";
 import { planShowCommand } from "./plan-show.js";
 
@@ -9,5 +10,6 @@ export function planCommand(): Command {
     .description("Places table partitions on shards.")
     .addCommand(planCalibrateCommand())
     .addCommand(planMakeCommand())
-    .addCommand(planShowCommand());
+    .addCommand(planShowCommand())
+    .addCommand(planCheckCommand());
 }

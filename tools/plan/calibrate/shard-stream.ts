@@ -29,6 +29,8 @@ export interface StreamReply {
   readonly rowsHit: number;
   readonly rowsMissed: number;
   readonly blocksRead: number;
+  /** On the shard's own clock. */
+  readonly timings: { readonly totalUs: number } | null;
 }
 
 const MESSAGE_BYTES_MAX = 256 << 20;
