@@ -2,13 +2,13 @@ import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
 import type { BatchObserver, LookupObservation } from "./batch-observer.js";
 import { bytesOf, floatsOf } from "./byte-views.js";
-import type { LookupCost } from "./fan-out.js";
+import type { LookupCost, ShardSpan } from "./fan-out.js";
 import type { PooledAssembler } from "./pooled-assembler.js";
 import type { RoutedSegment } from "./router.js";
 import type { ShardChooser, ShardLookup } from "./shard-chooser.js";
 import type { ShardClient } from "./shard-client.js";
 import type { LookupBody, PendingLookup } from "./shard-connection.js";
-import type { LookupReply, LookupSegment } from "./shard-wire.js";
+import type { LookupReply, LookupSegment, ShardTimings } from "./shard-wire.js";
 
 export interface FanOutRunOptions {
   readonly chooser: ShardChooser;
@@ -137,7 +137,7 @@ export class FanOutRun {
       return;
     }
     // Pending ones excluded, the last to come is the slowest: its stages stand for the batch.
-    recordCost(this.#cost, reply, (clock.nowMs() - sentAt) * 1000);
+    recordCost(this.#cost, lookup.client.shardId, reply, (clock.nowMs() - sentAt) * 1000);
     assembler.place(lookup.segments, floatsOf(reply.pooled));
     if (this.#pending.size === 0) this.#succeed();
   }
@@ -195,9 +195,11 @@ function codeOf(error: unknown): string {
   return error instanceof ShardpoolError ? error.code : "INTERNAL";
 }
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
+type RunningCost = { -readonly [K in keyof LookupCost]: LookupCost[K] } & { shards: ShardSpan[] };
 
-function emptyCost(): Writable<LookupCost> {
+const NO_TIMINGS: ShardTimings = { queueUs: 0, memoryUs: 0, ssdUs: 0, poolUs: 0, totalUs: 0 };
+
+function emptyCost(): RunningCost {
   return {
     networkUs: 0,
     shardQueueUs: 0,
@@ -207,17 +209,24 @@ function emptyCost(): Writable<LookupCost> {
     rowsHit: 0,
     rowsMissed: 0,
     blocksRead: 0,
+    shards: [],
   };
 }
 
-function recordCost(cost: Writable<LookupCost>, reply: LookupReply, waitedUs: number): void {
+function recordCost(
+  cost: RunningCost,
+  shardId: string,
+  reply: LookupReply,
+  waitedUs: number,
+): void {
+  const timings = reply.timings ?? NO_TIMINGS;
+  cost.shards.push({ shardId, waitedUs, timings });
   cost.rowsHit += reply.rowsHit;
   cost.rowsMissed += reply.rowsMissed;
   cost.blocksRead += reply.blocksRead;
-  const { timings } = reply;
-  cost.networkUs = Math.max(0, waitedUs - (timings?.totalUs ?? 0));
-  cost.shardQueueUs = timings?.queueUs ?? 0;
-  cost.memoryUs = timings?.memoryUs ?? 0;
-  cost.ssdUs = timings?.ssdUs ?? 0;
-  cost.poolUs = timings?.poolUs ?? 0;
+  cost.networkUs = Math.max(0, waitedUs - timings.totalUs);
+  cost.shardQueueUs = timings.queueUs;
+  cost.memoryUs = timings.memoryUs;
+  cost.ssdUs = timings.ssdUs;
+  cost.poolUs = timings.poolUs;
 }

@@ -11,6 +11,16 @@ import { type PooledLayout, pooledLayoutOf } from "./pooled-layout.js";
 import { Router } from "./router.js";
 import { ShardChooser } from "./shard-chooser.js";
 import type { ShardClient } from "./shard-client.js";
+import type { ShardTimings } from "./shard-wire.js";
+
+/** One shard's part in a batch, microseconds. */
+export interface ShardSpan {
+  readonly shardId: string;
+  /** From the message to the answer, on the frontend's clock. */
+  readonly waitedUs: number;
+  /** On the shard's clock; the network took the rest of `waitedUs`. */
+  readonly timings: ShardTimings;
+}
 
 /** What the lookups of one batch cost; microseconds of the shard that answered last. */
 export interface LookupCost {
@@ -24,6 +34,8 @@ export interface LookupCost {
   readonly rowsHit: number;
   readonly rowsMissed: number;
   readonly blocksRead: number;
+  /** Every answer, in the order they came. */
+  readonly shards: readonly ShardSpan[];
 }
 
 export interface FanOutResult {

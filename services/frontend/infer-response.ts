@@ -1,4 +1,5 @@
 import { bytesOf } from "./byte-views.js";
+import type { ShardSpan } from "./fan-out.js";
 import type { InferOptions } from "./infer-options.js";
 import type {
   InferOutputTensor,
@@ -52,7 +53,7 @@ export function outputOf(name: OutputName, { result, sampleCount }: QueryAnswer)
 export function answerParametersOf(
   { wantsTimings }: InferOptions,
   { planEpoch, defaultRowCount, totalUs, result: { stages } }: QueryAnswer,
-): Record<string, number | boolean> {
+): Record<string, number | boolean | string> {
   return {
     plan_epoch: planEpoch,
     degraded: false,
@@ -69,6 +70,7 @@ export function answerParametersOf(
       rows_hit: stages.rowsHit,
       rows_missed: stages.rowsMissed,
       blocks_read: stages.blocksRead,
+      shard_timings: stages.shards.map(formatSpan).join(";"),
     }),
   };
 }
@@ -77,7 +79,18 @@ function parametersOf(options: InferOptions, answer: QueryAnswer): Record<string
   return Object.fromEntries(
     Object.entries(answerParametersOf(options, answer)).map(([name, value]) => [
       name,
-      typeof value === "boolean" ? { boolParam: value } : { int64Param: value },
+      parameterOf(value),
     ]),
   );
+}
+
+function parameterOf(value: number | boolean | string): InferParameter {
+  if (typeof value === "boolean") return { boolParam: value };
+  return typeof value === "string" ? { stringParam: value } : { int64Param: value };
+}
+
+/** `ID:waited,queue,memory,ssd,pool,total`, microseconds: what a load generator draws a query from. */
+function formatSpan({ shardId, waitedUs, timings }: ShardSpan): string {
+  const { queueUs, memoryUs, ssdUs, poolUs, totalUs } = timings;
+  return `${shardId}:${[Math.round(waitedUs), queueUs, memoryUs, ssdUs, poolUs, totalUs].join(",")}`;
 }

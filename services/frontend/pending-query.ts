@@ -83,7 +83,10 @@ function stagesOf(prediction: Prediction, queuedUs: number): QueryStages {
   };
 }
 
-/** Batches of one query run side by side, so the longest of each stage stands for it; reads add up. */
+/**
+ * Batches of one query run side by side, so the longest of each stage stands for it, and the shards of
+ * the batch that waited longest; reads add up.
+ */
 function longest(a: QueryStages | undefined, b: QueryStages): QueryStages {
   if (!a) return b;
   return {
@@ -97,5 +100,10 @@ function longest(a: QueryStages | undefined, b: QueryStages): QueryStages {
     rowsHit: a.rowsHit + b.rowsHit,
     rowsMissed: a.rowsMissed + b.rowsMissed,
     blocksRead: a.blocksRead + b.blocksRead,
+    shards: waitOf(a) >= waitOf(b) ? a.shards : b.shards,
   };
+}
+
+function waitOf({ shards }: QueryStages): number {
+  return shards.reduce((longestUs, { waitedUs }) => Math.max(longestUs, waitedUs), 0);
 }

@@ -9,11 +9,12 @@ import { LatencyHistogram } from "./load/latency-histogram.js";
 import { parseLatencyOptions } from "./load/latency-options.js";
 import type { LatencyResult } from "./load/latency-result.js";
 import { assertGoodResult, runLatencyBench } from "./load/run-latency-bench.js";
+import { writeLatencyPage } from "./write-latency-page.js";
 
 const EXAMPLE = `
 Examples:
   shardpool bench latency --target 127.0.0.1:8001 --model models/dlrm --clicks clicks.arrow \\
-    --qps 200 --seconds 30 --slo 'p99<60ms' --slo 'errors<0.1%' --json result.json
+    --qps 200 --seconds 30 --slo 'p99<60ms' --slo 'errors<0.1%' --json result.json --html report.html
   shardpool bench latency … --schedule step:10x5s,40x5s,10x5s --topology shardpool-cluster/cluster.json
   shardpool bench latency … --scenario offline --window 32
 
@@ -22,6 +23,7 @@ every rule of --slo was met. Ctrl-C ends the run early and reports what was meas
 
 interface Outputs {
   readonly json?: string | true;
+  readonly html?: string;
   readonly hgrm?: string;
 }
 
@@ -36,12 +38,18 @@ export function benchLatencyCommand(): Command {
     .option("--trace <n>", "show the way of n queries, chosen by chance", parseNumber)
     .option("--shuffle-ids", "also serve the log with shuffled row ids and show that AUC")
     .option("--json [file]", "write the result to a file, or to standard output")
+    .option("--html <file>", "write the report as one HTML page")
     .option("--hgrm <file>", "write the latency distribution in HdrHistogram's text format, ms")
     .addHelpText("after", EXAMPLE)
     .action(runLatencyCommand);
 }
 
-async function runLatencyCommand({ json, hgrm, ...flags }: LatencyFlags & Outputs): Promise<void> {
+async function runLatencyCommand({
+  json,
+  html,
+  hgrm,
+  ...flags
+}: LatencyFlags & Outputs): Promise<void> {
   const input = readLatencyFlags(flags);
   const { warmupSeconds, seconds, errorRatioMax } = parseLatencyOptions(input);
   const stop = takeOverStopSignals();
@@ -54,6 +62,7 @@ async function runLatencyCommand({ json, hgrm, ...flags }: LatencyFlags & Output
     progress.finish(`${result.answeredCount} of ${result.queryCount} answered`);
     await writeOutputs(result, {
       ...(json && { json }),
+      ...(html && { html }),
       ...(hgrm && { hgrm }),
     });
     assertGoodResult(result, errorRatioMax);
@@ -62,8 +71,9 @@ async function runLatencyCommand({ json, hgrm, ...flags }: LatencyFlags & Output
   }
 }
 
-async function writeOutputs(result: LatencyResult, { json, hgrm }: Outputs): Promise<void> {
+async function writeOutputs(result: LatencyResult, { json, html, hgrm }: Outputs): Promise<void> {
   if (typeof json === "string") await writeJsonFile(json, result);
+  if (html !== undefined) await writeLatencyPage(html, result);
   if (hgrm !== undefined) {
     await writeFileWhole(hgrm, LatencyHistogram.decode(result.latencyHistogram).toHgrm());
   }

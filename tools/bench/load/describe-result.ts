@@ -83,6 +83,7 @@ export function describeResult(measured: Measured): LatencyResult {
     traces: recorder.traces,
     overTime: recorder.seconds.map(describeSecond),
     latencyHistogram: recorder.latency.encode(),
+    serviceHistogram: recorder.service.encode(),
   };
 }
 

@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, formatTable } from "../../cli/table.js";
 import { formatGeneratorVerdict } from "./format-generator.js";
 import { formatMs, formatPercent, formatRate } from "./format-numbers.js";
+import { formatVerdict } from "./format-slo.js";
 import { formatTrace } from "./format-trace.js";
 import type { LatencySummary } from "./latency-histogram.js";
 import type { LatencyResult } from "./latency-result.js";
@@ -36,8 +37,10 @@ function formatHead(result: LatencyResult): string {
     `${describeLoop(result)}; ${result.warmupSeconds} s warm-up apart, ${result.seconds} s measured`,
     `${formatCount(clicks.queryCount)} queries from ${clicks.file}${part}, ${samples.toFixed(1)} samples each on average`,
     `${environment.coreCount} cores (${environment.cpu}), Node ${environment.node}, load average ${environment.loadAverageBefore.toFixed(1)} before`,
-    ...(result.endedBy === "interrupt" ? ["INTERRUPTED: this is the part that was measured"] : []),
-    ...(result.endedBy === "target-lost" ? ["TARGET LOST: this is what came before"] : []),
+    ...(result.endedBy === "interrupt" ? ["PARTIAL: interrupted; this is what was measured"] : []),
+    ...(result.endedBy === "target-lost"
+      ? ["PARTIAL: the target was lost; this is what came before"]
+      : []),
   ].join("\n");
 }
 
@@ -210,18 +213,6 @@ function formatTraces({ traces }: LatencyResult): string {
   return traces.map(formatTrace).join("\n\n");
 }
 
-function formatSlo({ slo, errorsByCode }: LatencyResult): string {
-  return slo
-    .map(({ rule, value, met }) => {
-      const isRatio = /^(errors|degraded)/.test(rule);
-      const shown =
-        value === null
-          ? "nothing measured"
-          : isRatio
-            ? formatPercent(value)
-            : `${formatMs(value)} ms`;
-      const failed = Object.keys(errorsByCode).length > 0 && !isRatio ? ", of the answered" : "";
-      return `${met ? "✓" : "✗"} ${rule}: ${shown}${failed}`;
-    })
-    .join("\n");
+function formatSlo(result: LatencyResult): string {
+  return result.slo.map((verdict) => formatVerdict(verdict, result)).join("\n");
 }

@@ -197,6 +197,7 @@ const latencyResultSchema = z.strictObject({
   overTime: z.array(secondSchema).readonly(),
   /** HdrHistogram V2, deflated, base64, microseconds: what merges without loss. */
   latencyHistogram: z.string(),
+  serviceHistogram: z.string(),
 });
 
 /** What `bench latency --json` writes. */
