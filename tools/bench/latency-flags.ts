@@ -41,7 +41,11 @@ export function addLatencyFlags(command: Command): Command {
       "what must hold: p99<60ms, errors<0.1%, degraded<1%; repeatable",
       collect,
     )
-    .option("--errors-max <share>", "share of queries that may fail, 0 unless told", parseNumber)
+    .option(
+      "--errors-max <share>",
+      "share of queries that may fail; 0, unless an --slo bounds errors",
+      parseNumber,
+    )
     .option("--timeout-ms <n>", "when a query counts as failed, 10000 unless told", parseNumber)
     .option("--in-flight-max <n>", "queries unanswered at most, 10000 unless told", parseNumber)
     .option("--channel-count <n>", "connections, 2 unless told", parseNumber)

@@ -1,5 +1,5 @@
 import { formatTable } from "../../cli/table.js";
-import { formatMs, formatPercent } from "./format-numbers.js";
+import { formatMs, formatPercent, formatRate } from "./format-numbers.js";
 import type { GeneratorTest } from "./latency-result.js";
 
 /** A test of the generator as text for people. */
@@ -38,8 +38,8 @@ export function formatGeneratorVerdict({
   qpsWanted,
 }: Pick<GeneratorTest, "qpsHeld" | "qpsWanted">): string {
   if (qpsHeld === 0) return "✗ the generator held none of these rates: this machine is too busy";
-  const held = `the generator holds ${qpsHeld.toFixed(0)} queries/s`;
+  const held = `the generator holds ${formatRate(qpsHeld)} queries/s`;
   if (qpsWanted === null) return `✓ ${held}`;
-  if (qpsHeld >= qpsWanted) return `✓ ${held}, ${qpsWanted.toFixed(0)} are wanted`;
-  return `✗ ${held}, below the ${qpsWanted.toFixed(0)} wanted: latencies at that rate are partly its own; use more --clients or another machine`;
+  if (qpsHeld >= qpsWanted) return `✓ ${held}, ${formatRate(qpsWanted)} are wanted`;
+  return `✗ ${held}, below the ${formatRate(qpsWanted)} wanted: latencies at that rate are partly its own; use more --clients or another machine`;
 }

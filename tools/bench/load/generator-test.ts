@@ -27,7 +27,7 @@ const FIRST_QPS = 500;
 const LAST_QPS = 64_000;
 /** Doublings above a rate that is wanted: 4 times it is comfort enough. */
 const DOUBLINGS_MAX = 2;
-const HALVINGS_MAX = 6;
+const HALVINGS_MAX = 3;
 
 /** A rate is held when nearly all of it is answered, and sent nearly on time. */
 const ACHIEVED_SHARE_MIN = 0.98;

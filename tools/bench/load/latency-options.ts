@@ -58,8 +58,11 @@ const optionsSchema = z.strictObject({
     .union([z.string().transform((text) => [text]), z.array(z.string()).readonly()])
     .transform((texts) => texts.flatMap(parseSlo))
     .default([]),
-  /** Share of queries that may fail before the run as a whole has failed. */
-  errorRatioMax: z.number().min(0).max(1).default(DEFAULTS.errorRatioMax),
+  /**
+   * Share of queries that may fail before the run as a whole has failed: none, unless a rule of the
+   * SLO bounds errors.
+   */
+  errorRatioMax: z.number().min(0).max(1).optional(),
   timeoutMs: z.number().positive().max(3_600_000).default(DEFAULTS.timeoutMs),
   inFlightMax: z.int().min(1).max(1_000_000).default(DEFAULTS.inFlightMax),
   channelCount: z.int().min(1).max(64).default(DEFAULTS.channelCount),
@@ -77,8 +80,9 @@ const optionsSchema = z.strictObject({
 
 type CheckedOptions = z.output<typeof optionsSchema>;
 
-export type LatencyOptions = Readonly<Omit<CheckedOptions, "seconds">> & {
+export type LatencyOptions = Readonly<Omit<CheckedOptions, "seconds" | "errorRatioMax">> & {
   readonly seconds: number;
+  readonly errorRatioMax: number;
   /** The offered rate over the measured time; empty for a closed loop. */
   readonly segments: readonly RateSegment[];
 };
@@ -93,7 +97,9 @@ export function parseLatencyOptions(raw: unknown): LatencyOptions {
   const seconds =
     stepped === undefined ? (checked.seconds ?? DEFAULTS.seconds) : scheduleSeconds(stepped);
   const segments = scenario === "server" ? (stepped ?? constantRate(qps, seconds)) : [];
-  return { ...checked, seconds, segments };
+  const boundsErrors = checked.slo.some(({ metric }) => metric === "errors");
+  const errorRatioMax = checked.errorRatioMax ?? (boundsErrors ? 1 : DEFAULTS.errorRatioMax);
+  return { ...checked, seconds, segments, errorRatioMax };
 }
 
 const checkedSchema = optionsSchema

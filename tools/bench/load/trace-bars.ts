@@ -24,8 +24,8 @@ export function traceBars(trace: QueryTrace): TraceBar[] {
   };
   const clientMs = Math.max(0, stagesUs.client / 1000 - lagMs);
   if (lagMs > 0) add("sent late", lagMs);
-  add("client, to the frontend", clientMs / 2);
-  add("frontend queue", stagesUs.queue / 1000);
+  add("client out", clientMs / 2);
+  add("queue", stagesUs.queue / 1000);
   const lookupAt = at;
   if (trace.shards.length === 0) addSlowestShard(trace, add);
   else {
@@ -45,8 +45,8 @@ export function traceBars(trace: QueryTrace): TraceBar[] {
     at = lookupAt + Math.max(...trace.shards.map(({ waitedUs }) => waitedUs)) / 1000;
   }
   add("dense", stagesUs.dense / 1000);
-  add("frontend, other", stagesUs.other / 1000);
-  add("client, back", clientMs / 2);
+  add("frontend", stagesUs.other / 1000);
+  add("client back", clientMs / 2);
   return bars;
 }
 

@@ -77,11 +77,29 @@ function renderSvg({ height, option }: Chart, width: ChartWidth): string {
 }
 
 /** Axis and legend settings that every chart shares. */
-export const GRID = { left: 8, right: 20, top: 44, bottom: 36, containLabel: true } as const;
-export const LEGEND = { top: 4, left: 8, itemWidth: 18, itemHeight: 8, icon: "roundRect" } as const;
+export const GRID = { left: 8, right: 20, top: 58, bottom: 36, containLabel: true } as const;
+export const LEGEND = {
+  top: 4,
+  left: 8,
+  itemGap: 24,
+  itemWidth: 14,
+  itemHeight: 8,
+  icon: "roundRect",
+} as const;
 
 export function axisName(name: string) {
   return { name, nameLocation: "middle", nameGap: 28, nameTextStyle: { color: "#555" } } as const;
+}
+
+/** A horizontal axis of values; a narrow chart has room for few numbers. */
+export function valueAxisAcross(name: string, width: ChartWidth) {
+  return {
+    type: "value",
+    ...axisName(name),
+    splitNumber: width === "wide" ? 6 : 3,
+    axisLabel: { hideOverlap: true },
+    splitLine: { lineStyle: { color: "#ececec" } },
+  } as const;
 }
 
 /** A value axis named above its end, where a long name is not clipped. */

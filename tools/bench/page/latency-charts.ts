@@ -2,7 +2,7 @@ import { formatMs } from "../load/format-numbers.js";
 import { LatencyHistogram } from "../load/latency-histogram.js";
 import type { LatencyResult } from "../load/latency-result.js";
 import { STAGES } from "../load/stages.js";
-import { axisName, type Chart, COLORS, GRID, LEGEND, valueAxis } from "./chart.js";
+import { axisName, type Chart, COLORS, GRID, LEGEND, valueAxis, valueAxisAcross } from "./chart.js";
 
 const MiB = 1024 ** 2;
 /** Points of a percentile curve: 60 for each factor of ten. */
@@ -31,13 +31,19 @@ export function percentileChart(result: LatencyResult): Chart {
       yAxis: { ...valueAxis("ms"), min: 0 },
       series: [
         curve("latency", latency, COLORS.blue, decades),
-        curve("service time", service, COLORS.orange, decades),
+        curve("service time", service, COLORS.orange, decades, "dashed"),
       ],
     }),
   };
 }
 
-function curve(name: string, histogram: LatencyHistogram, color: string, decades: number) {
+function curve(
+  name: string,
+  histogram: LatencyHistogram,
+  color: string,
+  decades: number,
+  type: "solid" | "dashed" = "solid",
+) {
   const points: [number, number][] = [];
   for (let i = 0; i <= decades * POINTS_PER_DECADE; i++) {
     const x = 10 ** (i / POINTS_PER_DECADE);
@@ -46,7 +52,7 @@ function curve(name: string, histogram: LatencyHistogram, color: string, decades
     points.push([x, histogram.percentileMs(100 * (1 - 1 / x))]);
   }
   points.push([Math.max(1, histogram.count), histogram.maxMs]);
-  const line = { color, width: 2 };
+  const line = { color, width: 2, type };
   return {
     name,
     type: "line",
@@ -157,7 +163,7 @@ export function stageChart({ stagesMs }: LatencyResult): Chart | undefined {
     height: 60 + 30 * names.length,
     option: (width) => ({
       grid: { ...GRID, top: 12, right: width === "wide" ? 80 : 62 },
-      xAxis: { type: "value", ...axisName("ms"), splitLine: { lineStyle: { color: "#ececec" } } },
+      xAxis: valueAxisAcross("ms", width),
       yAxis: { type: "category", data: names, inverse: true, axisTick: { show: false } },
       series: [
         {
@@ -226,7 +232,7 @@ export function barsByName(
     height: 60 + 26 * names.length,
     option: (width) => ({
       grid: { ...GRID, top: 12, right: width === "wide" ? 90 : 72 },
-      xAxis: { type: "value", ...axisName(unit), splitLine: { lineStyle: { color: "#ececec" } } },
+      xAxis: valueAxisAcross(unit, width),
       yAxis: { type: "category", data: [...names], inverse: true, axisTick: { show: false } },
       series: [
         {

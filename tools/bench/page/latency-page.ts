@@ -57,7 +57,11 @@ function tiles(result: LatencyResult): string {
   const { latencyMs, offeredQps, achievedQps, samplesPerSecond, hitRatio, errorRatio, auc } =
     result;
   const ms = (value: number | undefined): string =>
-    value === undefined ? "–" : `${formatMs(value)} ms`;
+    value === undefined
+      ? "–"
+      : value >= 1000
+        ? `${(value / 1000).toFixed(2)} s`
+        : `${formatMs(value)} ms`;
   return htmlTiles([
     [ms(latencyMs?.p50), "p50 latency"],
     [ms(latencyMs?.p99), "p99 latency"],

@@ -1,7 +1,7 @@
 import { formatMs } from "../load/format-numbers.js";
 import type { QueryTrace } from "../load/query-trace.js";
 import { traceBars } from "../load/trace-bars.js";
-import { axisName, type Chart, COLORS, GRID, LEGEND } from "./chart.js";
+import { type Chart, COLORS, GRID, LEGEND, valueAxisAcross } from "./chart.js";
 
 /** A line of the waterfall: parts end to end from a start. */
 interface TraceRow {
@@ -29,15 +29,10 @@ export function traceChart(trace: QueryTrace): Chart {
     title: `Query ${trace.index}, ${trace.atSeconds.toFixed(2)} s into the run: ${formatMs(trace.latencyMs)} ms.`,
     note: "",
     height: 84 + 24 * rows.length,
-    option: () => ({
-      legend: { ...LEGEND, data: Object.keys(COLOR_BY_KIND) },
-      grid: { ...GRID, top: 52 },
-      xAxis: {
-        type: "value",
-        ...axisName("ms since it was due"),
-        min: 0,
-        splitLine: { lineStyle: { color: "#ececec" } },
-      },
+    option: (width) => ({
+      legend: { ...LEGEND, itemGap: 14, data: Object.keys(COLOR_BY_KIND) },
+      grid: { ...GRID, top: width === "wide" ? 34 : 52 },
+      xAxis: valueAxisAcross("ms since it was due", width),
       yAxis: {
         type: "category",
         data: rows.map(({ name }) => name),
@@ -90,7 +85,7 @@ function rowsOf(trace: QueryTrace): TraceRow[] {
 
 function kindOf(name: string): PartKind {
   if (name.startsWith("client") || name === "sent late") return "client";
-  if (name.startsWith("frontend")) return "frontend";
+  if (name === "frontend" || name === "queue") return "frontend";
   if (name.startsWith("network")) return "network";
   if (name === "memory" || name === "SSD" || name === "pooling" || name === "dense") return name;
   return "other";
