@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { PoolKernel } from "../kernels/kernels.js";
+import { type PoolKernels, poolKernelsFor } from "../kernels/kernels.js";
 import { columnCountOf, rowCountOf, type StoredPartition } from "../store/store-catalog.js";
 import { type PlacementAreas, reservePlacementAreas } from "./placement.js";
 import type { Slab, SlabLayout } from "./slab.js";
@@ -68,8 +68,7 @@ export class PartitionCache {
   readonly #freeSlots: Int32Array;
   #freeCount: number;
   readonly #lru: LRUCache<number, number> | undefined;
-  readonly #sum: PoolKernel;
-  readonly #weightedSum: PoolKernel;
+  readonly #kernels: PoolKernels;
   #evictedCount = 0;
   #rowsHit = 0;
   #rowsMissed = 0;
@@ -90,8 +89,7 @@ export class PartitionCache {
     this.#toldStampBySlot = new Uint32Array(slotCount);
     this.#freeSlots = Int32Array.from({ length: slotCount }, (_, i) => slotCount - 1 - i);
     this.#freeCount = slotCount;
-    this.#sum = slab.kernels.sumFloat32;
-    this.#weightedSum = slab.kernels.weightedSumFloat32;
+    this.#kernels = poolKernelsFor(slab.kernels, partition.dtype);
     if (slotCount > 0 && slotCount < partition.blockCount) {
       this.#lru = new LRUCache({
         max: slotCount,
@@ -174,7 +172,8 @@ export class PartitionCache {
    */
   pool(addressesPtr: number, bagCount: number, weightsPtr: number | undefined): void {
     const { lengthsPtr, outPtr } = this.slab.scratch;
-    const kernel = weightsPtr === undefined ? this.#sum : this.#weightedSum;
+    const { sum, weightedSum } = this.#kernels;
+    const kernel = weightsPtr === undefined ? sum : weightedSum;
     kernel(addressesPtr, lengthsPtr, bagCount, outPtr, this.columnCount, weightsPtr ?? 0);
   }
 

@@ -23,12 +23,15 @@ import { tempFolder } from "../../support/temp-folder.js";
 const SEED_MAX = 2 ** 31;
 
 describe("LookupEngine", () => {
-  it("sums as a plain loop does, whatever the cache, the bags and the splits", async () => {
+  it("sums as a plain loop does, whatever the dtype, the cache, the bags and the splits", async () => {
     const dir = tempFolder();
     const model = await makeShardModel(dir, [
       { rowCount: 1000, embeddingDim: 64 },
       { rowCount: 700, embeddingDim: 37 },
       { rowCount: 3, embeddingDim: 1 },
+      { rowCount: 900, embeddingDim: 64, dtype: "int8" },
+      { rowCount: 800, embeddingDim: 33, dtype: "int4" },
+      { rowCount: 600, embeddingDim: 40, dtype: "float16" },
     ]);
     const choices: PartitionChoice[] = [
       { table: "t0", rowStart: 0, rowEnd: 333, columnStart: 16, columnEnd: 64 },
@@ -36,6 +39,13 @@ describe("LookupEngine", () => {
       { table: "t0", rowStart: 333, rowEnd: 1000 },
       { table: "t1" },
       { table: "t2" },
+      { table: "t3", columnStart: 0, columnEnd: 48 },
+      { table: "t3", columnStart: 48, columnEnd: 64 },
+      { table: "t4", columnStart: 0, columnEnd: 16 },
+      { table: "t4", columnStart: 16, columnEnd: 33 },
+      { table: "t5", rowStart: 0, rowEnd: 250 },
+      { table: "t5", rowStart: 250, rowEnd: 600, columnStart: 0, columnEnd: 32 },
+      { table: "t5", rowStart: 250, rowEnd: 600, columnStart: 32, columnEnd: 40 },
     ];
     const random = new Random(1, "statistics");
     const stats = await makeShardStats(dir, model, () => Math.floor(1 / random.nextFloat()) - 1);
@@ -77,7 +87,7 @@ describe("LookupEngine", () => {
           }
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 });
