@@ -25,6 +25,16 @@ const shardSpecSchema = z
   })
   .readonly();
 
+const costPartsShape = {
+  /** Segments and bags, whatever is in them. */
+  segmentsUs: z.number().min(0),
+  /** Rows found and pooled, from memory or after they were read. */
+  rowsUs: z.number().min(0),
+  /** Blocks read from disk. */
+  blocksUs: z.number().min(0),
+  answerUs: z.number().min(0),
+};
+
 const partitionSchema = z
   .strictObject({
     /** See `partitionIdOf`. */
@@ -51,6 +61,8 @@ const partitionSchema = z
         /** Blocks read from disk in a mean query. */
         blocksPerQuery: z.number().min(0),
         costUs: z.number().min(0),
+        /** What `costUs` is made of. */
+        costParts: z.strictObject(costPartsShape).readonly().optional(),
         /** Row reads expected from memory, of all; null without counts. */
         hitRatio: z.number().min(0).max(1).nullable(),
       })
@@ -71,6 +83,11 @@ const qualitySchema = z
     boundUs: z.number().min(0),
     /** The argument that proves the bound. */
     boundBy: z.string(),
+    /** What other means would make of the slowest shard: plans that were made to see it. */
+    outlook: z
+      .array(z.strictObject({ change: z.string(), slowestUs: z.number().min(0) }).readonly())
+      .readonly()
+      .optional(),
   })
   .readonly();
 
@@ -79,6 +96,11 @@ const estimateSchema = z
     shard: shardId,
     /** Expected cost of a mean query on this shard, microseconds. */
     costUs: z.number().min(0),
+    /** What `costUs` is made of, the shard's weight counted in. */
+    costParts: z
+      .strictObject({ messageUs: z.number().min(0), ...costPartsShape })
+      .readonly()
+      .optional(),
     /** Rows looked up in a mean query. */
     rowsPerQuery: z.number().min(0),
     rowBytes: count,

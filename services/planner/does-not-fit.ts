@@ -2,12 +2,16 @@ import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardSpec } from "../../lib/plan/plan.js";
 import type { PlacementUnit } from "./place-greedy.js";
 
+export type UnplacedUnit = Pick<PlacementUnit, "key" | "bytes" | "memoryBytesLeast">;
+
 export interface Misfit {
   readonly specs: readonly ShardSpec[];
   /** What found no room in the last try. */
-  readonly unplaced: readonly PlacementUnit[];
+  readonly unplaced: readonly UnplacedUnit[];
   /** Row bytes of all tables. */
   readonly rowBytes: number;
+  /** Memory that all tables need at least, wherever they lie. */
+  readonly memoryBytesLeast: number;
   /** Plans for shards that are not there, to say how many or how large ones would do. */
   fits(specs: readonly ShardSpec[]): boolean;
 }
@@ -29,6 +33,7 @@ export function doesNotFit(misfit: Misfit): ShardpoolError {
   const parts = [
     ...noRoomFor(misfit.unplaced),
     ...diskShortage(misfit),
+    ...memoryShortage(misfit),
     remedies.length === 0
       ? "neither more nor larger shards would do"
       : `it fits with ${remedies.join(", or with ")}`,
@@ -36,7 +41,7 @@ export function doesNotFit(misfit: Misfit): ShardpoolError {
   return new ShardpoolError("PLAN_DOES_NOT_FIT", parts.join("; "));
 }
 
-function noRoomFor(unplaced: readonly PlacementUnit[]): string[] {
+function noRoomFor(unplaced: readonly UnplacedUnit[]): string[] {
   const [first] = unplaced.toSorted((a, b) => b.bytes - a.bytes);
   if (first === undefined) return [];
   const others = unplaced.length === 1 ? "" : ` and ${unplaced.length - 1} more`;
@@ -50,6 +55,15 @@ function diskShortage({ specs, rowBytes }: Misfit): string[] {
   if (rowBytes <= diskBytes) return [];
   return [
     `the tables are ${rowBytes} bytes, the shards' disks ${diskBytes}: ${rowBytes - diskBytes} are missing`,
+  ];
+}
+
+function memoryShortage({ specs, memoryBytesLeast }: Misfit): string[] {
+  const memoryBytes = specs.reduce((sum, spec) => sum + spec.memoryBytesMax, 0);
+  const least = Math.ceil(memoryBytesLeast);
+  if (least <= memoryBytes) return [];
+  return [
+    `the tables need ${least} bytes of memory at least, the shards have ${memoryBytes}: ${least - memoryBytes} are missing`,
   ];
 }
 

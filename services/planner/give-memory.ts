@@ -17,6 +17,8 @@ export interface HeldShard {
 
 export interface HeldDraft {
   readonly draft: PartitionDraft;
+  /** Of the queries, those it answers: less than 1 where replicas answer the others. */
+  readonly queryShare: number;
   readonly cacheBytes: number;
   readonly pinnedRows: number;
 }
@@ -56,6 +58,11 @@ function heldShard(
   drafts: readonly PartitionDraft[],
   cacheBytes: readonly number[],
 ): HeldShard {
-  const held = drafts.map((draft, i) => ({ draft, cacheBytes: cacheBytes[i]!, pinnedRows: 0 }));
+  const held = drafts.map((draft, i) => ({
+    draft,
+    queryShare: 1,
+    cacheBytes: cacheBytes[i]!,
+    pinnedRows: 0,
+  }));
   return { spec, held };
 }

@@ -21,6 +21,8 @@ export interface PartitionDraft {
   readonly memoryUs: number;
   /** Of `memoryUs`, what a further partition of the same rows would cost again. */
   readonly overheadUs: number;
+  /** Of `overheadUs`, the answer's bytes; the rest is segments and bags. */
+  readonly answerUs: number;
   /** Whether its curves come from measured reads. */
   readonly isMeasured: boolean;
   readonly access: RangeAccess;
@@ -46,9 +48,9 @@ export function draftPartition(
   const readsPerQuery = demand.readsPerQuery * access.readShare;
   const bags = featureCount * querySamples;
   const answerBytes = bags * columnCount * Float32Array.BYTES_PER_ELEMENT;
+  const answerUs = (answerBytes * coefficients.answerByteNs) / 1000;
   const overheadUs =
-    featureCount * coefficients.segmentUs +
-    (bags * coefficients.bagNs + answerBytes * coefficients.answerByteNs) / 1000;
+    featureCount * coefficients.segmentUs + (bags * coefficients.bagNs) / 1000 + answerUs;
   const poolUs = (readsPerQuery * rowHitNsOf(coefficients, table.dtype, columnCount)) / 1000;
   return {
     table,
@@ -60,6 +62,7 @@ export function draftPartition(
     readsPerQuery,
     memoryUs: overheadUs + poolUs,
     overheadUs,
+    answerUs,
     isMeasured: demand.profile.isMeasured,
     access,
     missCurve: missCurveOf(access, rowBytes, readsPerQuery, coefficients.blockBytes),

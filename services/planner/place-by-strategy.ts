@@ -5,7 +5,7 @@ import type { PartitionDraft } from "./partition-draft.js";
 import { type PlacementUnit, placeGreedy, type ShardLoad, unitOf } from "./place-greedy.js";
 import type { Strategy } from "./strategy.js";
 import { type CutBy, TableCuts } from "./table-cuts.js";
-import type { TableDemand } from "./table-demand.js";
+import { leastMemoryOf, type TableDemand } from "./table-demand.js";
 
 /** What a strategy balances and how it cuts a table. */
 interface StrategyRule {
@@ -17,7 +17,10 @@ interface StrategyRule {
   readonly unitKeyOf?: (draft: PartitionDraft) => string;
 }
 
-const RULES: Readonly<Record<Strategy, StrategyRule>> = {
+/** Strategies that balance one number; `cost` has a search of its own. */
+export type SimpleStrategy = Exclude<Strategy, "cost">;
+
+const RULES: Readonly<Record<SimpleStrategy, StrategyRule>> = {
   "one-shard": { cutBy: "rows", loadOf: (draft) => draft.bytes },
   capacity: {
     cutBy: "rows",
@@ -46,7 +49,7 @@ const FINENESS_MAX = 64;
  * @throws ShardpoolError PLAN_DOES_NOT_FIT.
  */
 export function placeByStrategy(
-  strategy: Strategy,
+  strategy: SimpleStrategy,
   demands: readonly TableDemand[],
   specs: readonly ShardSpec[],
   coefficients: CostCoefficients,
@@ -61,6 +64,7 @@ export function placeByStrategy(
     specs: usableOf(specs),
     unplaced: placed.unplaced,
     rowBytes,
+    memoryBytesLeast: leastMemoryOf(demands, coefficients),
     fits: (others) =>
       // The sum alone refuses most of what is tried.
       usableOf(others).reduce((sum, spec) => sum + spec.diskBytesMax, 0) >= rowBytes &&

@@ -1,6 +1,7 @@
 import type { ModelManifest } from "../../lib/model/manifest.js";
 import {
   type PlanPartition,
+  type PlanQuality,
   partitionIdOf,
   type ShardEstimate,
   type ShardingPlan,
@@ -21,7 +22,7 @@ export interface PlanParts {
   readonly epoch: number;
   readonly held: readonly HeldShard[];
   readonly coefficients: CostCoefficients;
-  readonly querySamples: number;
+  readonly quality: PlanQuality;
 }
 
 /**
@@ -33,10 +34,7 @@ export function planOf(parts: PlanParts): ShardingPlan {
   const shards = parts.held
     .filter((shard) => shard.held.length > 0)
     .toSorted((a, b) => compareIds(a.spec.id, b.spec.id));
-  const partitions = shards.flatMap((shard) =>
-    shard.held.map((held) => partitionOf(held, shard.spec.id, parts)),
-  );
-  partitions.sort(byPlaceInModel);
+  const partitions = partitionsOf(shards, parts);
   return sealPlan({
     formatVersion: 1,
     epoch: parts.epoch,
@@ -46,7 +44,22 @@ export function planOf(parts: PlanParts): ShardingPlan {
     shards: shards.map((shard) => shard.spec),
     partitions,
     estimate: shards.map((shard) => estimateOf(shard, coefficients)),
+    quality: parts.quality,
   });
+}
+
+/** A partition that several shards hold is one partition with replicas. */
+function partitionsOf(shards: readonly HeldShard[], parts: PlanParts): PlanPartition[] {
+  const byId = new Map<string, PlanPartition>();
+  for (const shard of shards) {
+    for (const held of shard.held) {
+      const partition = partitionOf(held, shard.spec.id, parts);
+      const known = byId.get(partition.id);
+      const holders = known === undefined ? [] : known.shards;
+      byId.set(partition.id, { ...partition, shards: [...holders, ...partition.shards] });
+    }
+  }
+  return [...byId.values()].toSorted(byPlaceInModel);
 }
 
 function partitionOf(held: HeldDraft, shardId: string, parts: PlanParts): PlanPartition {
@@ -54,6 +67,7 @@ function partitionOf(held: HeldDraft, shardId: string, parts: PlanParts): PlanPa
   const { rowStart, rowEnd, columnStart, columnEnd } = draft;
   const place = { table: draft.table.name, rowStart, rowEnd, columnStart, columnEnd };
   const statsHash = parts.stats?.hash ?? null;
+  const blocks = blocksMissedAt(draft.missCurve, cacheBytes);
   return {
     id: partitionIdOf({ modelHash: parts.modelHash, statsHash, ...place }),
     ...place,
@@ -63,36 +77,57 @@ function partitionOf(held: HeldDraft, shardId: string, parts: PlanParts): PlanPa
     estimate: {
       rowBytes: draft.bytes,
       rowsPerQuery: rounded(draft.readsPerQuery),
-      blocksPerQuery: rounded(blocksMissedAt(draft.missCurve, cacheBytes)),
+      blocksPerQuery: rounded(blocks),
       costUs: rounded(costUsOf(draft, cacheBytes, parts.coefficients)),
+      costParts: roundedAll({
+        segmentsUs: draft.overheadUs - draft.answerUs,
+        rowsUs: draft.memoryUs - draft.overheadUs,
+        blocksUs: blocks * parts.coefficients.blockMissUs,
+        answerUs: draft.answerUs,
+      }),
       hitRatio: draft.isMeasured ? rounded(hitRatioOf(draft, cacheBytes)) : null,
     },
   };
 }
 
 /** The cost of a mean query on the shard, its weight counted in. */
-function estimateOf(shard: HeldShard, coefficients: CostCoefficients): ShardEstimate {
-  let costUs = shard.held.length === 0 ? 0 : coefficients.messageUs;
+export function estimateOf(shard: HeldShard, coefficients: CostCoefficients): ShardEstimate {
+  const { weight } = shard.spec;
+  const costs = { messageUs: 0, segmentsUs: 0, rowsUs: 0, blocksUs: 0, answerUs: 0 };
+  if (shard.held.length > 0) costs.messageUs = coefficients.messageUs / weight;
   let rowsPerQuery = 0;
   let rowsHit = 0;
   let rowBytes = 0;
   let cacheBytesTotal = 0;
-  for (const { draft, cacheBytes } of shard.held) {
-    costUs += costUsOf(draft, cacheBytes, coefficients);
-    rowsPerQuery += draft.readsPerQuery;
-    rowsHit += draft.readsPerQuery * hitRatioOf(draft, cacheBytes);
+  for (const { draft, cacheBytes, queryShare } of shard.held) {
+    const share = queryShare / weight;
+    const blocks = blocksMissedAt(draft.missCurve, cacheBytes);
+    costs.segmentsUs += (draft.overheadUs - draft.answerUs) * share;
+    costs.rowsUs += (draft.memoryUs - draft.overheadUs) * share;
+    costs.blocksUs += blocks * coefficients.blockMissUs * share;
+    costs.answerUs += draft.answerUs * share;
+    rowsPerQuery += draft.readsPerQuery * queryShare;
+    rowsHit += draft.readsPerQuery * queryShare * hitRatioOf(draft, cacheBytes);
     rowBytes += draft.bytes;
     cacheBytesTotal += cacheBytes;
   }
   const isMeasured = shard.held.some(({ draft }) => draft.isMeasured);
   return {
     shard: shard.spec.id,
-    costUs: rounded(costUs / shard.spec.weight),
+    costUs: rounded(Object.values(costs).reduce((sum, us) => sum + us, 0)),
+    costParts: roundedAll(costs),
     rowsPerQuery: rounded(rowsPerQuery),
     rowBytes,
     cacheBytes: cacheBytesTotal,
     hitRatio: isMeasured && rowsPerQuery > 0 ? rounded(rowsHit / rowsPerQuery) : null,
   };
+}
+
+function roundedAll<T extends Readonly<Record<string, number>>>(values: T): T {
+  // The same keys go in and come out.
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [key, rounded(value)]),
+  ) as unknown as T;
 }
 
 /** A millionth of a microsecond is no difference, and sums taken in another order may differ by it. */

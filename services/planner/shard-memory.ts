@@ -52,50 +52,61 @@ export function shareByBytes(
   });
 }
 
+/** Savings a byte within this factor of each other count as the same. */
+const SLOPE_STEP = 1.05;
+
 /**
  * Gives memory where the next byte saves most block reads, by the partitions' convex miss curves:
- * the best sharing there is for such curves. Ties go by position.
+ * the best sharing there is for such curves, to within `SLOPE_STEP` at its edge. Partitions that would
+ * save about as much get the same part of what they ask for, so that equals stay equal.
  *
+ * @param weights Of a partition's reads, those that come here; 1 unless told.
  * @returns Cache bytes by position, whole rows, each at least what a shard needs to work.
  */
 export function shareByMisses(
   drafts: readonly PartitionDraft[],
   budgetBytes: number,
   blockBytes: number,
+  weights?: readonly number[],
 ): number[] {
   const bytes = drafts.map((draft) => leastCacheBytesOf(draft, blockBytes));
   let left = budgetBytes - bytes.reduce((sum, value) => sum + value, 0);
-  const steps = drafts.flatMap((draft, i) => stepsOf(draft.missCurve, i, bytes[i]!));
-  steps.sort((a, b) => b.blocksAByte - a.blocksAByte || a.position - b.position || a.from - b.from);
-  for (const step of steps) {
-    if (left <= 0) break;
-    const taken = Math.min(left, step.to - Math.max(step.from, bytes[step.position]!));
-    if (taken <= 0) continue;
-    bytes[step.position] = bytes[step.position]! + taken;
-    left -= taken;
+  const steps = drafts.flatMap((draft, i) =>
+    stepsOf(draft.missCurve, i, bytes[i]!, weights?.[i] ?? 1),
+  );
+  steps.sort((a, b) => b.slopeClass - a.slopeClass);
+  for (let start = 0, end = 0; start < steps.length && left > 0; start = end) {
+    while (end < steps.length && steps[end]!.slopeClass === steps[start]!.slopeClass) end++;
+    const equals = steps.slice(start, end);
+    const wanted = equals.reduce((sum, step) => sum + step.bytes, 0);
+    const given = Math.min(1, left / wanted);
+    for (const step of equals) bytes[step.position] = bytes[step.position]! + step.bytes * given;
+    left -= wanted;
   }
   return drafts.map((draft, i) => wholeRows(draft, bytes[i]!));
 }
 
 interface MemoryStep {
   readonly position: number;
-  readonly from: number;
-  readonly to: number;
-  readonly blocksAByte: number;
+  /** Bytes that it asks for. */
+  readonly bytes: number;
+  /** Logarithm of the blocks saved a byte, in steps of `SLOPE_STEP`. */
+  readonly slopeClass: number;
 }
 
-function stepsOf(curve: MissCurve, position: number, least: number): MemoryStep[] {
+function stepsOf(curve: MissCurve, position: number, least: number, weight: number): MemoryStep[] {
   const steps: MemoryStep[] = [];
   for (let i = 1; i < curve.length; i++) {
     const a = curve[i - 1]!;
     const b = curve[i]!;
     if (b.bytes <= least) continue;
-    const blocksAByte = (a.blocks - b.blocks) / (b.bytes - a.bytes);
-    steps.push({ position, from: a.bytes, to: b.bytes, blocksAByte });
+    const blocksAByte = (weight * (a.blocks - b.blocks)) / (b.bytes - a.bytes);
+    const slopeClass = Math.round(Math.log(blocksAByte) / Math.log(SLOPE_STEP));
+    steps.push({ position, bytes: b.bytes - Math.max(a.bytes, least), slopeClass });
   }
   return steps;
 }
 
 function wholeRows(draft: PartitionDraft, bytes: number): number {
-  return Math.min(draft.bytes, Math.floor(bytes / draft.rowBytes) * draft.rowBytes);
+  return Math.min(draft.bytes, Math.floor(bytes / draft.rowBytes + 1e-6) * draft.rowBytes);
 }

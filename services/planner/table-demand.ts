@@ -5,6 +5,8 @@ import type { AccessStatsFile } from "../../lib/stats/access-stats-file.js";
 import type { RowCounts } from "../../lib/stats/counts-file.js";
 import { AccessProfile } from "./access-profile.js";
 import { compareIds } from "./compare-ids.js";
+import type { CostCoefficients } from "./cost-model.js";
+import { MEMORY_BYTES_A_ROW, MEMORY_OVERHEAD_FRACTION } from "./shard-memory.js";
 
 /** What a mean query asks of one table. */
 export interface TableDemand {
@@ -74,6 +76,18 @@ export function describeDemand(
         profile: new AccessProfile(table.rowCount, ofTable, counts),
       };
     });
+}
+
+/** Memory that the tables need at least, each in one partition. */
+export function leastMemoryOf(
+  demands: readonly TableDemand[],
+  coefficients: CostCoefficients,
+): number {
+  return demands.reduce((sum, { table, rowBytes, bytes }) => {
+    const block = Math.max(1, Math.ceil(coefficients.blockBytes / rowBytes)) * rowBytes;
+    const cacheBytes = Math.min(bytes, block);
+    return sum + cacheBytes * (1 + MEMORY_OVERHEAD_FRACTION) + table.rowCount * MEMORY_BYTES_A_ROW;
+  }, 0);
 }
 
 function assertRowsExist(table: ModelTable, { rowIds }: RowCounts): void {

@@ -30,7 +30,7 @@ describe("AccessProfile", () => {
     assert.deepEqual(shares, [0.6, 0.3, 0.1]);
   });
 
-  it("misses what the hottest rows do not hold", () => {
+  it("misses what the hottest rows do not hold, a point for rows of one count", () => {
     const profile = profileOf(4, [60, 10, 20, 10]);
 
     const [all] = profile.accessOf([0, 4]);
@@ -41,27 +41,54 @@ describe("AccessProfile", () => {
         [0, 1],
         [1, 0.4],
         [2, 0.2],
-        [3, 0.1],
         [4, 0],
       ],
     );
   });
 
   it("believes a count less where rows are left that the log did not show", () => {
-    const seen = profileOf(2, [10, 10]).accessOf([0, 2])[0]!;
-    const unseen = profileOf(200, [10, 10]).accessOf([0, 200])[0]!;
+    const seen = profileOf(2, [12, 10]).accessOf([0, 2])[0]!;
+    const unseen = profileOf(200, [12, 10]).accessOf([0, 200])[0]!;
 
     const missWithOneRow = (points: typeof seen.pinnedMisses): number | undefined =>
       points.find((point) => point.rows === 1)?.missRatio;
-    assert.equal(missWithOneRow(seen.pinnedMisses), 0.5);
-    assert.equal(missWithOneRow(unseen.pinnedMisses), 1 - (10 - 0.75) / 20);
+    assert.equal(missWithOneRow(seen.pinnedMisses), 1 - 12 / 22);
+    assert.equal(missWithOneRow(unseen.pinnedMisses), 1 - (12 - 0.75) / 22);
   });
 
-  it("spreads the tail over rows that are not listed", () => {
+  it("spreads the tail, and what counts overstate, over rows that are not listed", () => {
     const profile = profileOf(10, [50, 50], 100);
 
     const shares = profile.accessOf([0, 2, 6, 10]).map((range) => range.readShare);
 
-    assert.deepEqual(shares, [0.5, 0.25, 0.25]);
+    assert.deepEqual(shares, [0.4925, 0.25375, 0.25375]);
+  });
+
+  it("adds up, however its rows are cut", () => {
+    const profile = profileOf(1000, [900, 40, 40, 7, 7, 7, 1, 1], 50);
+    const [whole] = profile.accessOf([0, 1000]);
+    const parts = profile.accessOf([0, 3, 6, 500, 1000]);
+
+    const missed = (rows: number, range: (typeof parts)[number]): number =>
+      range.readShare * (range.pinnedMisses.find((point) => point.rows === rows)?.missRatio ?? 1);
+    const hotRowsCached = [3, 3, 2, 0].map((rows, i) => missed(rows, parts[i]!));
+    const sum = hotRowsCached.reduce((total, value) => total + value, 0);
+    assert.ok(Math.abs(sum - missed(8, whole!)) < 1e-12, `${sum}`);
+  });
+});
+
+describe("AccessProfile.cells()", () => {
+  it("gives no cell much more than its share of rows or of reads", () => {
+    const rowCount = 50_000;
+    const counts = Array.from({ length: rowCount }, (_, row) => Math.ceil(3000 / (row + 1)));
+    const cells = profileOf(rowCount, counts).cells(16);
+
+    assert.ok(cells.cellCount > 10 && cells.cellCount <= 16, `${cells.cellCount}`);
+    for (let cell = 0; cell < cells.cellCount; cell++) {
+      const rows = cells.boundaries[cell + 1]! - cells.boundaries[cell]!;
+      const isOneBin = rows <= Math.ceil(rowCount / (16 * 16));
+      assert.ok(isOneBin || cells.readShareOf(cell, cell + 1) <= 2.5 / 16);
+      assert.ok(rows <= (2.5 * rowCount) / 16, `${rows}`);
+    }
   });
 });

@@ -55,6 +55,20 @@ describe("makePlan()", () => {
     );
   });
 
+  it("never comes below the bound that it states, whatever the strategy", () => {
+    fc.assert(
+      fc.property(arbitraryPlanRequest, (request) => {
+        const plan = planOrMisfit(request);
+        if (plan === undefined) return;
+
+        const { slowestUs = 0, boundUs = 0 } = plan.quality ?? {};
+        assert.ok(slowestUs > 0 && slowestUs >= boundUs * (1 - 1e-8), `${slowestUs} ${boundUs}`);
+        assert.equal(slowestUs, Math.max(...plan.estimate.map(({ costUs }) => costUs)));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it("gives the same plan in whatever order tables, features and shards come", () => {
     fc.assert(
       fc.property(arbitraryPlanRequest, (request) => {

@@ -1,0 +1,96 @@
+import { COLUMN_SPLIT_MULTIPLE } from "../../../lib/plan/plan.js";
+import { type CostCoefficients, rowHitNsOf } from "../cost-model.js";
+import { convexHull, type MissCurve } from "../miss-curve.js";
+import { draftPartition } from "../partition-draft.js";
+import type { TableDemand } from "../table-demand.js";
+
+/** What a table costs at least, however it is cut: every bound is made of these. */
+export interface TableFloor {
+  readonly demand: TableDemand;
+  /** Microseconds with all rows in memory, over all its partitions. */
+  readonly memoryUs: number;
+  /** What every partition beyond the first adds at least. */
+  readonly partUs: number;
+  /** Blocks read by bytes of cache, over all its partitions: falling and convex. */
+  readonly missFloor: MissCurve;
+  /** Memory that its rows take beside any cache is the same however they are cut. */
+  readonly rowCount: number;
+}
+
+/** @param isWhole The table is not cut, so that no narrower partition is cheaper a column. */
+export function tableFloorOf(
+  demand: TableDemand,
+  coefficients: CostCoefficients,
+  isWhole: boolean,
+): TableFloor {
+  const { table, featureCount, querySamples, readsPerQuery } = demand;
+  const bags = featureCount * querySamples;
+  const partUs = featureCount * coefficients.segmentUs + (bags * coefficients.bagNs) / 1000;
+  const answerBytes = bags * table.embeddingDim * Float32Array.BYTES_PER_ELEMENT;
+  const rowNs = isWhole
+    ? rowHitNsOf(coefficients, table.dtype, table.embeddingDim)
+    : leastRowNs(demand, coefficients);
+  return {
+    demand,
+    memoryUs: partUs + (answerBytes * coefficients.answerByteNs + readsPerQuery * rowNs) / 1000,
+    partUs,
+    missFloor: missFloorOf(demand, coefficients),
+    rowCount: table.rowCount,
+  };
+}
+
+/** Nanoseconds for all columns of a row, at the width that is cheapest a column. */
+function leastRowNs({ table }: TableDemand, coefficients: CostCoefficients): number {
+  const { embeddingDim, dtype } = table;
+  let leastAColumn = rowHitNsOf(coefficients, dtype, embeddingDim) / embeddingDim;
+  for (let columns = 1; columns < embeddingDim; columns++) {
+    // Parts end on multiples, the last one at the table's end: any other width is none of a plan's.
+    const isWidth = columns % COLUMN_SPLIT_MULTIPLE === 0;
+    const isLastWidth = (embeddingDim - columns) % COLUMN_SPLIT_MULTIPLE === 0;
+    if (!isWidth && !isLastWidth) continue;
+    leastAColumn = Math.min(leastAColumn, rowHitNsOf(coefficients, dtype, columns) / columns);
+  }
+  return leastAColumn * embeddingDim;
+}
+
+/**
+ * Blocks read at least, whatever the cut. Reads of a block come once a query, so a range of rows reads
+ * `n/b (1 - exp(-b m/n))` blocks for `m` missed reads of `n` rows, `b` a block. That is concave in the
+ * reads: cutting the range anywhere makes the sum smaller, and single rows are the finest cut. Over the
+ * rows of one heat band the function is replaced by its chord, below it; a cached row saves at most
+ * what the band's hottest row would. A table that is not cut by rows may also do as well as its LRU
+ * curve.
+ */
+function missFloorOf(demand: TableDemand, coefficients: CostCoefficients): MissCurve {
+  const { profile, rowBytes, readsPerQuery, table } = demand;
+  const readsTotal = profile.bands.reduce((sum, band) => sum + band.reads, 0);
+  if (readsTotal === 0 || readsPerQuery === 0) return [{ bytes: 0, blocks: 0 }];
+  const scale = readsPerQuery / readsTotal;
+  const rowsABlock = Math.max(1, coefficients.blockBytes / rowBytes);
+  const blocksOf = (reads: number): number => -Math.expm1(-rowsABlock * reads * scale) / rowsABlock;
+  const steps = profile.bands.map((band) => {
+    const low = blocksOf(band.readsARowMin);
+    const high = blocksOf(band.readsARowMax);
+    const mean = band.reads / band.rows;
+    const width = band.readsARowMax - band.readsARowMin;
+    const along = width > 0 ? Math.min(1, Math.max(0, (mean - band.readsARowMin) / width)) : 1;
+    return { blocks: band.rows * (low + (high - low) * along), blocksARow: high };
+  });
+  steps.sort((a, b) => b.blocksARow - a.blocksARow);
+  let blocks = steps.reduce((sum, step) => sum + step.blocks, 0);
+  let bytes = 0;
+  const points = [{ bytes, blocks }];
+  for (const step of steps) {
+    if (step.blocksARow === 0) continue;
+    bytes += (step.blocks / step.blocksARow) * rowBytes;
+    blocks -= step.blocks;
+    points.push({ bytes, blocks: Math.max(0, blocks) });
+  }
+  if (profile.lruMisses.length === 0) return convexHull(points);
+  const [whole] = profile.accessOf([0, table.rowCount]);
+  const columns = { columnStart: 0, columnEnd: table.embeddingDim };
+  return convexHull([
+    ...points,
+    ...draftPartition(demand, whole!, columns, coefficients).missCurve,
+  ]);
+}

@@ -1,0 +1,183 @@
+import type { ShardSpec } from "../../../lib/plan/plan.js";
+import { Random } from "../../../lib/random.js";
+import { keptWholeOf } from "../bounds/slowest-bound.js";
+import type { CostCoefficients } from "../cost-model.js";
+import type { PlanConstraints } from "../plan-constraints.js";
+import { cacheBudgetOf, leastCacheBytesOf } from "../shard-memory.js";
+import type { TableDemand } from "../table-demand.js";
+import { type CostUnit, type UnitRules, UnitSource } from "./cost-units.js";
+import { cutEvenly } from "./cut-range.js";
+import { LocalSearch, slowestOf } from "./local-search.js";
+import { mergeUnits } from "./merge-units.js";
+import { byBytes, byCost, placeUnits } from "./place-units.js";
+import { gridPricing, type Pricing, pooledPricing } from "./price-grid.js";
+import { replicateHot } from "./replicate.js";
+import { ShardSums } from "./shard-sums.js";
+
+export interface CostRequest {
+  /** By name, each table once. */
+  readonly demands: readonly TableDemand[];
+  /** By id. */
+  readonly specs: readonly ShardSpec[];
+  readonly coefficients: CostCoefficients;
+  readonly constraints: PlanConstraints;
+  /** Bytes of cache of all shards together, where memory lies anywhere; else each shard's own. */
+  readonly pooledCacheBytes?: number | undefined;
+  /** Copies of a partition at most, the first included. */
+  readonly replicasMax: number;
+  readonly seed: number;
+  /** No plan has a slowest shard below this. */
+  readonly boundUs: number;
+}
+
+export interface CostPlacement {
+  readonly shards: readonly ShardSums[];
+  /** What found no room; then nothing else is worth reading. */
+  readonly unplaced: readonly CostUnit[];
+}
+
+/** Cells by which a table may be cut: so many in what one shard works off in a query. */
+const CELLS_A_SHARD = 192;
+/** And so many in what one shard's disk holds. */
+const CELLS_A_DISK = 48;
+const CELLS_A_TABLE_MAX = 1 << 15;
+
+/** Within this of the bound, a better plan is not worth the search. */
+const GOOD_ENOUGH = 1.002;
+
+/** Comparisons of a search: about half a second. */
+const WORK_MAX = 2_500_000;
+
+/** Joins may cost the slowest shard this share for the CPU they save everywhere. */
+const JOIN_SLACK = 1.001;
+
+/** A part whose own segments, bags and answer cost more than this share of it is not worth cutting off. */
+const OVERHEAD_SHARE_MAX = 0.5;
+
+/**
+ * Places all tables so that the slowest shard of a query is as fast as can be found, and, among plans
+ * as fast, total work is least. Tables too dear for a shard's share are cut first; then units go to
+ * the shards greedily, dearest first; then a local search moves, swaps and splits what lies on the
+ * slowest shard, joins what need not be apart, and copies what is hot where there is room.
+ */
+export function placeByCost(request: CostRequest): CostPlacement {
+  const pricing = pricingFor(request);
+  const source = sourceFor(request, pricing);
+  const units = initialUnits(request, source);
+  const emptyShards = (): ShardSums[] =>
+    request.specs.map(
+      (spec, index) => new ShardSums(spec, index, request.coefficients, pricing.priceCount),
+    );
+  let shards = emptyShards();
+  let unplaced = placeUnits(byCost(units, source), shards, source);
+  if (unplaced.length > 0) {
+    shards = emptyShards();
+    unplaced = placeUnits(byBytes(units), shards, source);
+  }
+  if (unplaced.length > 0) return { shards, unplaced };
+  improve(shards, source, request);
+  return { shards, unplaced };
+}
+
+/** Whether everything finds room on these shards, without a search for a good place. */
+export function findsRoom(request: CostRequest): boolean {
+  const pricing = pricingFor(request);
+  const source = sourceFor(request, pricing);
+  const units = initialUnits(request, source);
+  return [byCost(units, source), byBytes(units)].some((ordered) => {
+    const shards = request.specs.map(
+      (spec, index) => new ShardSums(spec, index, request.coefficients, pricing.priceCount),
+    );
+    return placeUnits(ordered, shards, source).length === 0;
+  });
+}
+
+function improve(shards: readonly ShardSums[], source: UnitSource, request: CostRequest): void {
+  const goodEnoughUs = request.boundUs * GOOD_ENOUGH;
+  const limits = { goodEnoughUs, workMax: WORK_MAX };
+  mergeUnits(shards, source, 0);
+  new LocalSearch(shards, source, limits, new Random(request.seed, "planner")).run();
+  const limitUs = Math.max(slowestOf(shards).costUs, request.boundUs) * JOIN_SLACK;
+  mergeUnits(shards, source, limitUs);
+  replicateHot(shards, request.replicasMax);
+}
+
+function pricingFor(request: CostRequest): Pricing {
+  const { demands, coefficients, pooledCacheBytes } = request;
+  const priceless: Pricing = {
+    priceCount: 0,
+    usualPrice: 0,
+    pricedCurveOf: () => ({ cacheBytesAt: new Float64Array(0), blocksAt: new Float64Array(0) }),
+  };
+  const cells = demands.map((demand) => demand.profile.cells(1));
+  const source = new UnitSource(demands, cells, coefficients, priceless);
+  const drafts = demands.map(
+    (_, i) => source.unitOf([source.wholeTable(i)], { canSplit: true }).drafts[0]!,
+  );
+  const priceable = drafts.map((draft) => ({
+    missCurve: draft.missCurve,
+    leastBytes: leastCacheBytesOf(draft, coefficients.blockBytes),
+  }));
+  if (pooledCacheBytes !== undefined) return pooledPricing(priceable, pooledCacheBytes);
+  const memoryBytesMax = request.specs.reduce((sum, spec) => sum + spec.memoryBytesMax, 0);
+  return gridPricing(priceable, cacheBudgetOf({ memoryBytesMax }, drafts));
+}
+
+/** Cuts the tables into cells as fine as their share of the work, or of the disks, asks for. */
+function sourceFor(request: CostRequest, pricing: Pricing): UnitSource {
+  const { demands, specs, coefficients, constraints } = request;
+  const coarse = new UnitSource(
+    demands,
+    demands.map((demand) => demand.profile.cells(1)),
+    coefficients,
+    pricing,
+  );
+  const keptWhole = keptWholeOf(constraints);
+  const diskBytes = Math.max(1, Math.min(...specs.map((spec) => spec.diskBytesMax)));
+  const shardUs = shardUsOf(request, Math.min(...specs.map((spec) => spec.weight)));
+  const cells = demands.map((demand, i) => {
+    if (keptWhole.has(demand.table.name)) return coarse.cells[i]!;
+    const us = coarse.usOf(coarse.unitOf([coarse.wholeTable(i)], { canSplit: true }));
+    const wanted = Math.max(
+      (us / shardUs) * CELLS_A_SHARD,
+      Math.min(1024, (demand.bytes / diskBytes) * CELLS_A_DISK),
+    );
+    return demand.profile.cells(Math.min(CELLS_A_TABLE_MAX, Math.ceil(wanted)));
+  });
+  return new UnitSource(demands, cells, coefficients, pricing);
+}
+
+/** Microseconds of work that a shard of this weight does in a query of the best plan there could be. */
+function shardUsOf({ boundUs, coefficients }: CostRequest, weight: number): number {
+  return Math.max(boundUs * weight - coefficients.messageUs, coefficients.messageUs / 10);
+}
+
+/** Groups that stay together, tables that stay whole, and tables in parts that a shard can do. */
+function initialUnits(request: CostRequest, source: UnitSource): CostUnit[] {
+  const { demands, constraints, specs } = request;
+  const indexByName = new Map(demands.map(({ table }, i) => [table.name, i]));
+  const grouped = new Set(constraints.together.flat());
+  const keptWhole = keptWholeOf(constraints);
+  const shardUs = shardUsOf(request, Math.max(...specs.map((spec) => spec.weight)));
+  const groups = constraints.together.map((names) => {
+    const pinnedTo = names.map((table) => constraints.pin[table]).find((id) => id !== undefined);
+    const parts = names.map((table) => source.wholeTable(indexByName.get(table)!));
+    return source.unitOf(parts, { pinnedTo, canSplit: false });
+  });
+  const others = demands.flatMap(({ table }, i) => {
+    if (grouped.has(table.name)) return [];
+    const canSplit = !keptWhole.has(table.name);
+    const rules: UnitRules = { pinnedTo: constraints.pin[table.name], canSplit };
+    const whole = source.unitOf([source.wholeTable(i)], rules);
+    return canSplit ? cutToShare(whole, source, shardUs) : [whole];
+  });
+  return [...groups, ...others];
+}
+
+function cutToShare(whole: CostUnit, source: UnitSource, shardUs: number): CostUnit[] {
+  const us = source.usOf(whole);
+  const overheadUs = whole.drafts[0]!.overheadUs;
+  const worthCutting = Math.floor(us / (overheadUs / OVERHEAD_SHARE_MAX));
+  const partCount = Math.min(Math.ceil(us / shardUs), worthCutting);
+  return partCount < 2 ? [whole] : cutEvenly(source, whole.parts[0]!, partCount);
+}

@@ -1,0 +1,130 @@
+import { blocksMissedAt, type MissCurve } from "../miss-curve.js";
+
+/** What a partition takes and misses at each price of memory. */
+export interface PricedCurve {
+  readonly cacheBytesAt: Float64Array;
+  readonly blocksAt: Float64Array;
+}
+
+/**
+ * Prices of memory, in blocks read a byte, falling. At one price every partition takes the bytes whose
+ * next one would save less: what several take at one price is the best sharing of their sum. So the
+ * miss curve of a shard is, price by price, the sum of its partitions' curves, and adding or taking
+ * away a partition needs no sharing anew.
+ */
+export interface Pricing {
+  readonly priceCount: number;
+  /** Where the cluster's memory is about used up: what partitions are compared at without a shard. */
+  readonly usualPrice: number;
+  /** @param leastBytes Taken at any price. */
+  pricedCurveOf(curve: MissCurve, leastBytes: number): PricedCurve;
+}
+
+/** A partition as memory is priced for. */
+export interface Priceable {
+  readonly missCurve: MissCurve;
+  readonly leastBytes: number;
+}
+
+/** So many prices: between two of them a shard's curve is taken for a straight line. */
+const PRICE_COUNT = 48;
+
+/** Below this part of the dearest byte's price, memory saves nothing that a plan should turn on. */
+const PRICE_RANGE = 1e-6;
+
+/** Prices for shards that each have memory of their own, `budgetBytes` of cache in all. */
+export function gridPricing(partitions: readonly Priceable[], budgetBytes: number): Pricing {
+  const prices = pricesOf(partitions);
+  const pricedCurveOf = (curve: MissCurve, leastBytes: number): PricedCurve =>
+    curveAtPrices(curve, leastBytes, prices);
+  const cacheBytesAt = new Float64Array(prices.length);
+  for (const { missCurve, leastBytes } of partitions) {
+    const priced = pricedCurveOf(missCurve, leastBytes);
+    for (let k = 0; k < prices.length; k++) cacheBytesAt[k]! += priced.cacheBytesAt[k]!;
+  }
+  const above = cacheBytesAt.findIndex((bytes) => bytes > budgetBytes);
+  const usualPrice = above === -1 ? prices.length - 1 : Math.max(0, above - 1);
+  return { priceCount: prices.length, usualPrice, pricedCurveOf };
+}
+
+/**
+ * The one price at which partitions take `budgetBytes` of cache together: memory that lies wherever
+ * it saves most. The bytes that stand exactly at that price are given in part, to all alike.
+ */
+export function pooledPricing(partitions: readonly Priceable[], budgetBytes: number): Pricing {
+  const prices = pricesOf(partitions);
+  const bytesAt = (price: number): number =>
+    partitions.reduce((sum, { missCurve, leastBytes }) => {
+      return sum + curveAtPrices(missCurve, leastBytes, [price]).cacheBytesAt[0]!;
+    }, 0);
+  let dear = (prices[0] ?? 0) * 2;
+  let cheap = 0;
+  if (bytesAt(0) > budgetBytes) {
+    for (let step = 0; step < 60 && dear - cheap > dear * 1e-9; step++) {
+      const middle = cheap === 0 ? dear * 0.25 : Math.sqrt(dear * cheap);
+      if (bytesAt(middle) > budgetBytes) cheap = middle;
+      else dear = middle;
+    }
+  } else {
+    dear = 0;
+  }
+  const least = bytesAt(dear);
+  const most = bytesAt(cheap);
+  const along = most > least ? Math.min(1, Math.max(0, (budgetBytes - least) / (most - least))) : 0;
+  const pricedCurveOf = (curve: MissCurve, leastBytes: number): PricedCurve => {
+    const { cacheBytesAt, blocksAt } = curveAtPrices(curve, leastBytes, [dear, cheap]);
+    const between = (values: Float64Array): Float64Array =>
+      Float64Array.of(values[0]! + (values[1]! - values[0]!) * along);
+    return { cacheBytesAt: between(cacheBytesAt), blocksAt: between(blocksAt) };
+  };
+  return { priceCount: 1, usualPrice: 0, pricedCurveOf };
+}
+
+/** From above that of the dearest byte to nothing, where everything useful is in memory. */
+function pricesOf(partitions: readonly Priceable[]): Float64Array {
+  let highest = 0;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const { missCurve } of partitions) {
+    for (let i = 1; i < missCurve.length; i++) {
+      const price = priceOf(missCurve, i);
+      highest = Math.max(highest, price);
+      lowest = Math.min(lowest, price);
+    }
+  }
+  if (highest === 0) return Float64Array.of(0);
+  const last = Math.max(lowest, highest * PRICE_RANGE);
+  const step = (last / highest) ** (1 / (PRICE_COUNT - 3));
+  const prices = Float64Array.from({ length: PRICE_COUNT }, (_, i) => highest * step ** (i - 1));
+  // All prices equal make a step of 1: the first still has to stand above them.
+  prices[0] = highest * 1.01;
+  prices[PRICE_COUNT - 1] = 0;
+  return prices;
+}
+
+function curveAtPrices(
+  curve: MissCurve,
+  leastBytes: number,
+  prices: ArrayLike<number>,
+): PricedCurve {
+  const cacheBytesAt = new Float64Array(prices.length);
+  const blocksAt = new Float64Array(prices.length);
+  let point = 0;
+  for (let k = 0; k < prices.length; k++) {
+    while (point + 1 < curve.length && priceOf(curve, point + 1) >= prices[k]!) point++;
+    const at = curve[point];
+    if (at !== undefined && at.bytes >= leastBytes) {
+      cacheBytesAt[k] = at.bytes;
+      blocksAt[k] = at.blocks;
+    } else {
+      cacheBytesAt[k] = leastBytes;
+      blocksAt[k] = blocksMissedAt(curve, leastBytes);
+    }
+  }
+  return { cacheBytesAt, blocksAt };
+}
+
+function priceOf(curve: MissCurve, i: number): number {
+  const a = curve[i - 1]!;
+  const b = curve[i]!;
+  return (a.blocks - b.blocks) / (b.bytes - a.bytes);
+}
