@@ -2,7 +2,7 @@ import { rowBytesOf } from "../../lib/model/dtype.js";
 import type { ModelTable } from "../../lib/model/manifest.js";
 import type { RangeAccess, RowMissPoint } from "./access-profile.js";
 import { type CostCoefficients, rowHitNsOf } from "./cost-model.js";
-import { blocksMissedAt, convexHull, type MissCurve } from "./miss-curve.js";
+import { blocksMissedAt, convexHull, type MissCurve, type MissPoint } from "./miss-curve.js";
 import type { TableDemand } from "./table-demand.js";
 
 /** A partition before it has a shard, with what it costs one in a mean query. */
@@ -84,28 +84,54 @@ export function hitRatioOf(draft: PartitionDraft, cacheBytes: number): number {
   return 1 - Math.min(...curvesOf(draft.access).map((points) => missRatioAt(points, rows)));
 }
 
+/**
+ * Blocks read by bytes of cache. With the hottest rows in memory, rows about as hot as each other lie
+ * in one block, as a store lays them out: a block is read unless none of its rows is wanted, so `m`
+ * reads of a row read `(1 - exp(-b m)) / b` blocks, `b` rows a block. Sums of that over rows are the
+ * same however a table is cut. Where an LRU cache was measured to miss less, its curve counts; its
+ * misses fall on blocks at random.
+ */
 function missCurveOf(
   access: RangeAccess,
   rowBytes: number,
   readsPerQuery: number,
   blockBytes: number,
 ): MissCurve {
-  const rowCount = access.rowEnd - access.rowStart;
   const rowsABlock = Math.max(1, Math.floor(blockBytes / rowBytes));
-  const points = curvesOf(access)
-    .flat()
+  const points = pinnedPoints(access, rowBytes, readsPerQuery, rowsABlock);
+  if (access.lruMisses.length === 0) return convexHull(points);
+  const rowCount = access.rowEnd - access.rowStart;
+  const lru = access.lruMisses
     .filter((point) => point.rows <= rowCount)
-    .map(({ rows, missRatio }) => ({
-      bytes: Math.ceil(rows) * rowBytes,
-      blocks: blocksOf(readsPerQuery * missRatio, (rowCount - rows) / rowsABlock),
-    }));
-  return convexHull([...points, { bytes: rowCount * rowBytes, blocks: 0 }]);
+    .map(({ rows, missRatio }) => {
+      const blocksOnDisk = (rowCount - rows) / rowsABlock;
+      const missed = readsPerQuery * missRatio;
+      return {
+        bytes: Math.ceil(rows) * rowBytes,
+        blocks: blocksOnDisk <= 0 ? 0 : blocksOnDisk * -Math.expm1(-missed / blocksOnDisk),
+      };
+    });
+  return convexHull([...points, ...lru]);
 }
 
-/** Misses of one query that fall into one block read it once. */
-function blocksOf(missedReads: number, blocksOnDisk: number): number {
-  if (blocksOnDisk <= 0) return 0;
-  return blocksOnDisk * -Math.expm1(-missedReads / blocksOnDisk);
+function pinnedPoints(
+  { pinnedMisses }: RangeAccess,
+  rowBytes: number,
+  readsPerQuery: number,
+  rowsABlock: number,
+): MissPoint[] {
+  const points: MissPoint[] = [];
+  let blocks = 0;
+  for (let i = pinnedMisses.length - 1; i >= 0; i--) {
+    const { rows, missRatio } = pinnedMisses[i]!;
+    points.push({ bytes: Math.ceil(rows) * rowBytes, blocks });
+    if (i === 0) break;
+    const before = pinnedMisses[i - 1]!;
+    const bandRows = rows - before.rows;
+    const readsARow = ((before.missRatio - missRatio) * readsPerQuery) / bandRows;
+    blocks += (bandRows / rowsABlock) * -Math.expm1(-rowsABlock * Math.max(0, readsARow));
+  }
+  return points;
 }
 
 function curvesOf(access: RangeAccess): (readonly RowMissPoint[])[] {

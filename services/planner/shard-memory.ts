@@ -53,7 +53,7 @@ export function shareByBytes(
 }
 
 /** Savings a byte within this factor of each other count as the same. */
-const SLOPE_STEP = 1.05;
+export const SLOPE_STEP = 1.05;
 
 /**
  * Gives memory where the next byte saves most block reads, by the partitions' convex miss curves:

@@ -54,10 +54,9 @@ function leastRowNs({ table }: TableDemand, coefficients: CostCoefficients): num
 }
 
 /**
- * Blocks read at least, whatever the cut. Reads of a block come once a query, so a range of rows reads
- * `n/b (1 - exp(-b m/n))` blocks for `m` missed reads of `n` rows, `b` a block. That is concave in the
- * reads: cutting the range anywhere makes the sum smaller, and single rows are the finest cut. Over the
- * rows of one heat band the function is replaced by its chord, below it; a cached row saves at most
+ * Blocks read at least, whatever the cut. A row read `m` times in a query reads `(1 - exp(-b m)) / b`
+ * blocks, concave in `m`: over the rows of one heat band the function is replaced by its chord, below
+ * it, because a cut may part the band's hotter rows from its colder ones. A cached row saves at most
  * what the band's hottest row would. A table that is not cut by rows may also do as well as its LRU
  * curve.
  */

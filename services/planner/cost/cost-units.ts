@@ -113,7 +113,12 @@ export class UnitSource {
 
   /** Microseconds a shard of weight 1 spends on it at the usual price of memory. */
   usOf(unit: CostUnit): number {
-    return unit.memoryUs + unit.blocksAt[this.pricing.usualPrice]! * this.coefficients.blockMissUs;
+    return unit.memoryUs + this.blocksUsOf(unit);
+  }
+
+  /** Of that, the blocks it reads. */
+  blocksUsOf(unit: CostUnit): number {
+    return unit.blocksAt[this.pricing.usualPrice]! * this.coefficients.blockMissUs;
   }
 
   #draftOf(part: CellRange): PartitionDraft {

@@ -31,17 +31,21 @@ export function splitColumns(range: CellRange, column: number): [CellRange, Cell
  * columns and then by rows.
  */
 export function cutEvenly(source: UnitSource, range: CellRange, partCount: number): CostUnit[] {
-  const totalUs = (units: readonly CostUnit[]): number =>
-    units.reduce((sum, unit) => sum + source.usOf(unit), 0);
+  // With the same memory every column range reads as many blocks as the whole did.
+  const blocksUs = source.blocksUsOf(source.unitOf([range], SPLITTABLE));
   const columnPartsMax = columnCutsOf(range).length + 1;
   let best: CostUnit[] | undefined;
+  let bestUs = Number.POSITIVE_INFINITY;
   for (let columnParts = 1; columnParts <= Math.min(columnPartsMax, partCount); columnParts *= 2) {
     const rowParts = Math.ceil(partCount / columnParts);
     if (rowParts > range.cellTo - range.cellFrom) continue;
     const units = cutColumns(range, columnParts).flatMap((columns) =>
       cutRowsEvenly(source, columns, rowParts),
     );
-    if (best === undefined || totalUs(units) < totalUs(best)) best = units;
+    const us = units.reduce((sum, unit) => sum + unit.memoryUs, blocksUs * columnParts);
+    if (us >= bestUs) continue;
+    best = units;
+    bestUs = us;
   }
   return best ?? cutRowsEvenly(source, range, range.cellTo - range.cellFrom);
 }

@@ -2,6 +2,7 @@ import type { ShardSpec } from "../../../lib/plan/plan.js";
 import { Random } from "../../../lib/random.js";
 import { keptWholeOf } from "../bounds/slowest-bound.js";
 import type { CostCoefficients } from "../cost-model.js";
+import type { PartitionDraft } from "../partition-draft.js";
 import type { PlanConstraints } from "../plan-constraints.js";
 import { cacheBudgetOf, leastCacheBytesOf } from "../shard-memory.js";
 import type { TableDemand } from "../table-demand.js";
@@ -10,7 +11,7 @@ import { cutEvenly } from "./cut-range.js";
 import { LocalSearch, slowestOf } from "./local-search.js";
 import { mergeUnits } from "./merge-units.js";
 import { byBytes, byCost, placeUnits } from "./place-units.js";
-import { gridPricing, type Pricing, pooledPricing } from "./price-grid.js";
+import { gridPricing, type Priceable, type Pricing, pooledPricing } from "./price-grid.js";
 import { replicateHot } from "./replicate.js";
 import { ShardSums } from "./shard-sums.js";
 
@@ -48,6 +49,9 @@ const GOOD_ENOUGH = 1.002;
 /** Comparisons of a search: about half a second. */
 const WORK_MAX = 2_500_000;
 
+/** Cuts change what memory is worth: the search runs again at the new price this often. */
+const PRICING_ROUNDS = 3;
+
 /** Joins may cost the slowest shard this share for the CPU they save everywhere. */
 const JOIN_SLACK = 1.001;
 
@@ -75,8 +79,8 @@ export function placeByCost(request: CostRequest): CostPlacement {
     unplaced = placeUnits(byBytes(units), shards, source);
   }
   if (unplaced.length > 0) return { shards, unplaced };
-  improve(shards, source, request);
-  return { shards, unplaced };
+  mergeUnits(shards, source, 0);
+  return { shards: improve(shards, source, request), unplaced };
 }
 
 /** Whether everything finds room on these shards, without a search for a good place. */
@@ -92,14 +96,59 @@ export function findsRoom(request: CostRequest): boolean {
   });
 }
 
-function improve(shards: readonly ShardSums[], source: UnitSource, request: CostRequest): void {
-  const goodEnoughUs = request.boundUs * GOOD_ENOUGH;
-  const limits = { goodEnoughUs, workMax: WORK_MAX };
-  mergeUnits(shards, source, 0);
+/** Searches, and where memory is pooled, once more at the price of memory that the cuts have made. */
+function improve(
+  shards: readonly ShardSums[],
+  source: UnitSource,
+  request: CostRequest,
+): readonly ShardSums[] {
+  let current = { shards, source };
+  const rounds = request.pooledCacheBytes === undefined ? 1 : PRICING_ROUNDS;
+  for (let round = 0; round < rounds; round++) {
+    if (round > 0) current = repriced(current.shards, current.source, request);
+    search(current.shards, current.source, request, WORK_MAX / rounds);
+  }
+  replicateHot(current.shards, request.replicasMax);
+  return current.shards;
+}
+
+function search(
+  shards: readonly ShardSums[],
+  source: UnitSource,
+  request: CostRequest,
+  workMax: number,
+): void {
+  const limits = { goodEnoughUs: request.boundUs * GOOD_ENOUGH, workMax };
   new LocalSearch(shards, source, limits, new Random(request.seed, "planner")).run();
   const limitUs = Math.max(slowestOf(shards).costUs, request.boundUs) * JOIN_SLACK;
   mergeUnits(shards, source, limitUs);
-  replicateHot(shards, request.replicasMax);
+}
+
+/** The same placement with memory priced for its own partitions. */
+function repriced(
+  shards: readonly ShardSums[],
+  { demands, cells, coefficients }: UnitSource,
+  request: CostRequest,
+): { shards: ShardSums[]; source: UnitSource } {
+  const drafts = shards.flatMap((shard) => shard.units.flatMap((unit) => unit.drafts));
+  const pricing = pooledPricing(priceableOf(drafts, coefficients), request.pooledCacheBytes ?? 0);
+  const source = new UnitSource(demands, cells, coefficients, pricing);
+  const copies = shards.map((shard) => {
+    const copy = new ShardSums(shard.spec, shard.index, coefficients, pricing.priceCount);
+    for (const { parts, ...rules } of shard.units) copy.add(source.unitOf(parts, rules));
+    return copy;
+  });
+  return { shards: copies, source };
+}
+
+function priceableOf(
+  drafts: readonly PartitionDraft[],
+  { blockBytes }: CostCoefficients,
+): Priceable[] {
+  return drafts.map((draft) => ({
+    missCurve: draft.missCurve,
+    leastBytes: leastCacheBytesOf(draft, blockBytes),
+  }));
 }
 
 function pricingFor(request: CostRequest): Pricing {
@@ -107,6 +156,7 @@ function pricingFor(request: CostRequest): Pricing {
   const priceless: Pricing = {
     priceCount: 0,
     usualPrice: 0,
+    isPooled: false,
     pricedCurveOf: () => ({ cacheBytesAt: new Float64Array(0), blocksAt: new Float64Array(0) }),
   };
   const cells = demands.map((demand) => demand.profile.cells(1));
@@ -114,10 +164,7 @@ function pricingFor(request: CostRequest): Pricing {
   const drafts = demands.map(
     (_, i) => source.unitOf([source.wholeTable(i)], { canSplit: true }).drafts[0]!,
   );
-  const priceable = drafts.map((draft) => ({
-    missCurve: draft.missCurve,
-    leastBytes: leastCacheBytesOf(draft, coefficients.blockBytes),
-  }));
+  const priceable = priceableOf(drafts, coefficients);
   if (pooledCacheBytes !== undefined) return pooledPricing(priceable, pooledCacheBytes);
   const memoryBytesMax = request.specs.reduce((sum, spec) => sum + spec.memoryBytesMax, 0);
   return gridPricing(priceable, cacheBudgetOf({ memoryBytesMax }, drafts));

@@ -1,4 +1,5 @@
 import { blocksMissedAt, type MissCurve } from "../miss-curve.js";
+import { SLOPE_STEP } from "../shard-memory.js";
 
 /** What a partition takes and misses at each price of memory. */
 export interface PricedCurve {
@@ -16,6 +17,8 @@ export interface Pricing {
   readonly priceCount: number;
   /** Where the cluster's memory is about used up: what partitions are compared at without a shard. */
   readonly usualPrice: number;
+  /** Memory lies anywhere: what one partition takes, others on any shard have less. */
+  readonly isPooled: boolean;
   /** @param leastBytes Taken at any price. */
   pricedCurveOf(curve: MissCurve, leastBytes: number): PricedCurve;
 }
@@ -44,30 +47,24 @@ export function gridPricing(partitions: readonly Priceable[], budgetBytes: numbe
   }
   const above = cacheBytesAt.findIndex((bytes) => bytes > budgetBytes);
   const usualPrice = above === -1 ? prices.length - 1 : Math.max(0, above - 1);
-  return { priceCount: prices.length, usualPrice, pricedCurveOf };
+  return {
+    priceCount: prices.length,
+    usualPrice,
+    isPooled: false,
+    pricedCurveOf,
+  };
 }
 
 /**
  * The one price at which partitions take `budgetBytes` of cache together: memory that lies wherever
- * it saves most. The bytes that stand exactly at that price are given in part, to all alike.
+ * it saves most. Bytes about at that price are given in part, to all alike, as `shareByMisses` does.
  */
 export function pooledPricing(partitions: readonly Priceable[], budgetBytes: number): Pricing {
-  const prices = pricesOf(partitions);
   const bytesAt = (price: number): number =>
     partitions.reduce((sum, { missCurve, leastBytes }) => {
       return sum + curveAtPrices(missCurve, leastBytes, [price]).cacheBytesAt[0]!;
     }, 0);
-  let dear = (prices[0] ?? 0) * 2;
-  let cheap = 0;
-  if (bytesAt(0) > budgetBytes) {
-    for (let step = 0; step < 60 && dear - cheap > dear * 1e-9; step++) {
-      const middle = cheap === 0 ? dear * 0.25 : Math.sqrt(dear * cheap);
-      if (bytesAt(middle) > budgetBytes) cheap = middle;
-      else dear = middle;
-    }
-  } else {
-    dear = 0;
-  }
+  const [dear, cheap] = bytesAt(0) <= budgetBytes ? [0, 0] : edgePrices(bytesAt, budgetBytes);
   const least = bytesAt(dear);
   const most = bytesAt(cheap);
   const along = most > least ? Math.min(1, Math.max(0, (budgetBytes - least) / (most - least))) : 0;
@@ -77,7 +74,21 @@ export function pooledPricing(partitions: readonly Priceable[], budgetBytes: num
       Float64Array.of(values[0]! + (values[1]! - values[0]!) * along);
     return { cacheBytesAt: between(cacheBytesAt), blocksAt: between(blocksAt) };
   };
-  return { priceCount: 1, usualPrice: 0, pricedCurveOf };
+  return { priceCount: 1, usualPrice: 0, isPooled: true, pricedCurveOf };
+}
+
+/** The bounds of the slope class in which the budget is used up. */
+function edgePrices(bytesAt: (price: number) => number, budgetBytes: number): [number, number] {
+  const floorOf = (slopeClass: number): number => SLOPE_STEP ** (slopeClass - 0.5);
+  // Prices of 1e-30 to 1e30 blocks a byte.
+  let fits = Math.ceil(70 / Math.log(SLOPE_STEP));
+  let exceeds = -fits;
+  while (fits - exceeds > 1) {
+    const middle = Math.floor((fits + exceeds) / 2);
+    if (bytesAt(floorOf(middle)) <= budgetBytes) fits = middle;
+    else exceeds = middle;
+  }
+  return [floorOf(fits), floorOf(exceeds)];
 }
 
 /** From above that of the dearest byte to nothing, where everything useful is in memory. */

@@ -84,8 +84,13 @@ function splitMove(
 ): Move {
   const kept = source.unitOf([keptRange], { canSplit: true });
   const given = source.unitOf([givenRange], { canSplit: true });
+  const slowestUs = Math.max(slowest.costWith(kept, unit), target.costWith(given));
+  // At the price of pooled memory narrower rows look cheap to keep. With the memory there is, each
+  // part reads as many blocks as the whole did.
+  const isByColumns = keptRange.columnEnd !== givenRange.columnEnd;
+  const extraUs = isByColumns && source.pricing.isPooled ? source.blocksUsOf(unit) : 0;
   return {
-    slowestUs: Math.max(slowest.costWith(kept, unit), target.costWith(given)),
+    slowestUs: slowestUs + extraUs,
     changes: [
       { shard: slowest, removed: [unit], added: [kept] },
       { shard: target, removed: [], added: [given] },
