@@ -2,9 +2,9 @@ import type { ShardSpec } from "../../../lib/plan/plan.js";
 import type { AccessCells } from "../access-cells.js";
 import type { CostCoefficients } from "../cost-model.js";
 import { draftPartition, type PartitionDraft } from "../partition-draft.js";
-import { leastCacheBytesOf, memoryBytesOf } from "../shard-memory.js";
+import { leastCacheBytesOf, MEMORY_OVERHEAD_FRACTION, memoryBytesOf } from "../shard-memory.js";
 import type { TableDemand } from "../table-demand.js";
-import type { PricedCurve, Pricing } from "./price-grid.js";
+import { type PricedCurve, type Pricing, usualValueOf } from "./price-grid.js";
 
 /** A rectangle of a table: a run of its cells by a range of its columns. */
 export interface CellRange {
@@ -42,6 +42,12 @@ export interface CostUnit extends Load {
   readonly memoryBytesLeast: number;
 }
 
+/** What a shard of weight 1 has for a query: time, and memory in the mean of the shards. */
+export interface ShardShare {
+  readonly us: number;
+  readonly memoryBytes: number;
+}
+
 export interface UnitRules {
   readonly pinnedTo?: string | undefined;
   readonly canSplit: boolean;
@@ -53,6 +59,7 @@ export class UnitSource {
   readonly cells: readonly AccessCells[];
   readonly coefficients: CostCoefficients;
   readonly pricing: Pricing;
+  readonly shardShare: ShardShare;
   /** Partitions worked out so far: the work of a search, beside its comparisons. */
   draftCount = 0;
 
@@ -61,11 +68,13 @@ export class UnitSource {
     cells: readonly AccessCells[],
     coefficients: CostCoefficients,
     pricing: Pricing,
+    shardShare: ShardShare,
   ) {
     this.demands = demands;
     this.cells = cells;
     this.coefficients = coefficients;
     this.pricing = pricing;
+    this.shardShare = shardShare;
   }
 
   wholeTable(tableIndex: number): CellRange {
@@ -118,7 +127,20 @@ export class UnitSource {
 
   /** Of that, the blocks it reads. */
   blocksUsOf(unit: CostUnit): number {
-    return unit.blocksAt[this.pricing.usualPrice]! * this.coefficients.blockMissUs;
+    return usualValueOf(unit.blocksAt, this.pricing) * this.coefficients.blockMissUs;
+  }
+
+  /** Of a shard's memory, what it takes at the usual price. */
+  memoryShareOf(unit: CostUnit): number {
+    const cacheBytes = usualValueOf(unit.cacheBytesAt, this.pricing);
+    return (
+      (unit.fixedBytes + cacheBytes * (1 + MEMORY_OVERHEAD_FRACTION)) / this.shardShare.memoryBytes
+    );
+  }
+
+  /** Of a shard's time. */
+  timeShareOf(unit: CostUnit): number {
+    return this.usOf(unit) / this.shardShare.us;
   }
 
   #draftOf(part: CellRange): PartitionDraft {

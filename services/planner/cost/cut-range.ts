@@ -64,17 +64,16 @@ function cutColumns(range: CellRange, partCount: number): CellRange[] {
 
 /** Cuts off one part after the other, each with an even share of what is left. */
 function cutRowsEvenly(source: UnitSource, range: CellRange, partCount: number): CostUnit[] {
-  const usOf = (part: CellRange): number => source.usOf(source.unitOf([part], SPLITTABLE));
+  const sharesOf = (part: CellRange): number => sharesSumOf(source, part);
   const parts: CellRange[] = [];
   let rest = range;
   for (let left = partCount; left > 1; left--) {
     const restUnit = source.unitOf([rest], SPLITTABLE);
-    const overheadUs = restUnit.drafts[0]!.overheadUs;
-    const restUs = source.usOf(restUnit);
-    const wantedUs = overheadUs + (restUs - overheadUs) / left;
+    const overhead = restUnit.drafts[0]!.overheadUs / source.shardShare.us;
+    const wanted = overhead + (sharesOf(rest) - overhead) / left;
     const most = rest.cellTo - (left - 1);
     const cell = cellWhere(rest.cellFrom + 1, most, (candidate) => {
-      return usOf({ ...rest, cellTo: candidate }) >= wantedUs;
+      return sharesOf({ ...rest, cellTo: candidate }) >= wanted;
     });
     const [part, others] = splitRows(rest, cell);
     parts.push(part);
@@ -82,6 +81,15 @@ function cutRowsEvenly(source: UnitSource, range: CellRange, partCount: number):
   }
   parts.push(rest);
   return parts.map((part) => source.unitOf([part], SPLITTABLE));
+}
+
+/**
+ * A range's share of a shard's time and of its memory, added: parts equal in that are at most twice as
+ * full as others, whichever is scarce, where one end of a table is hot and the other large.
+ */
+function sharesSumOf(source: UnitSource, range: CellRange): number {
+  const unit = source.unitOf([range], SPLITTABLE);
+  return source.timeShareOf(unit) + source.memoryShareOf(unit);
 }
 
 /** The first cell of `[low, high]` for which it holds, or `high`; it holds for all behind it. */

@@ -6,11 +6,11 @@ import type { PartitionDraft } from "../partition-draft.js";
 import type { PlanConstraints } from "../plan-constraints.js";
 import { cacheBudgetOf, leastCacheBytesOf } from "../shard-memory.js";
 import type { TableDemand } from "../table-demand.js";
-import { type CostUnit, type UnitRules, UnitSource } from "./cost-units.js";
+import { type CostUnit, type ShardShare, type UnitRules, UnitSource } from "./cost-units.js";
 import { cutEvenly } from "./cut-range.js";
 import { LocalSearch, slowestOf } from "./local-search.js";
 import { mergeUnits } from "./merge-units.js";
-import { byBytes, byCost, placeUnits } from "./place-units.js";
+import { byBytes, byFullness, placeUnits } from "./place-units.js";
 import { gridPricing, type Priceable, type Pricing, pooledPricing } from "./price-grid.js";
 import { replicateHot } from "./replicate.js";
 import { ShardSums } from "./shard-sums.js";
@@ -65,35 +65,51 @@ const OVERHEAD_SHARE_MAX = 0.5;
  * slowest shard, joins what need not be apart, and copies what is hot where there is room.
  */
 export function placeByCost(request: CostRequest): CostPlacement {
-  const pricing = pricingFor(request);
-  const source = sourceFor(request, pricing);
-  const units = initialUnits(request, source);
-  const emptyShards = (): ShardSums[] =>
-    request.specs.map(
-      (spec, index) => new ShardSums(spec, index, request.coefficients, pricing.priceCount),
-    );
-  let shards = emptyShards();
-  let unplaced = placeUnits(byCost(units, source), shards, source);
-  if (unplaced.length > 0) {
-    shards = emptyShards();
-    unplaced = placeUnits(byBytes(units), shards, source);
+  const { source, tries } = greedyTries(request);
+  for (const units of tries) {
+    const { shards, unplaced } = placeGreedily(units, source, request);
+    if (unplaced.length > 0) continue;
+    mergeUnits(shards, source, 0);
+    return { shards: improve(shards, source, request), unplaced };
   }
-  if (unplaced.length > 0) return { shards, unplaced };
-  mergeUnits(shards, source, 0);
-  return { shards: improve(shards, source, request), unplaced };
+  return placeGreedily(tries[0]!, source, request);
 }
 
 /** Whether everything finds room on these shards, without a search for a good place. */
 export function findsRoom(request: CostRequest): boolean {
+  const { source, tries } = greedyTries(request);
+  return tries.some((units) => placeGreedily(units, source, request).unplaced.length === 0);
+}
+
+/** The orders in which units are placed until one finds room for all: for balance, then for room. */
+function greedyTries(request: CostRequest): {
+  source: UnitSource;
+  tries: readonly CostUnit[][];
+} {
   const pricing = pricingFor(request);
   const source = sourceFor(request, pricing);
   const units = initialUnits(request, source);
-  return [byCost(units, source), byBytes(units)].some((ordered) => {
-    const shards = request.specs.map(
-      (spec, index) => new ShardSums(spec, index, request.coefficients, pricing.priceCount),
-    );
-    return placeUnits(ordered, shards, source).length === 0;
-  });
+  return { source, tries: [byFullness(units, source), byBytes(units)] };
+}
+
+function placeGreedily(
+  units: readonly CostUnit[],
+  source: UnitSource,
+  request: CostRequest,
+): { shards: ShardSums[]; unplaced: CostUnit[] } {
+  const shards = request.specs.map(
+    (spec, index) => new ShardSums(spec, index, request.coefficients, source.pricing),
+  );
+  const unplaced = placeUnits(units, shards, source);
+  return { shards, unplaced };
+}
+
+function shareOf(request: CostRequest): ShardShare {
+  const memoryBytes = request.specs.reduce((sum, spec) => sum + spec.memoryBytesMax, 0);
+  return {
+    us: shardUsOf(request, 1),
+    memoryBytes: Math.max(1, memoryBytes / request.specs.length),
+  };
 }
 
 /** Searches, and where memory is pooled, once more at the price of memory that the cuts have made. */
@@ -132,9 +148,9 @@ function repriced(
 ): { shards: ShardSums[]; source: UnitSource } {
   const drafts = shards.flatMap((shard) => shard.units.flatMap((unit) => unit.drafts));
   const pricing = pooledPricing(priceableOf(drafts, coefficients), request.pooledCacheBytes ?? 0);
-  const source = new UnitSource(demands, cells, coefficients, pricing);
+  const source = new UnitSource(demands, cells, coefficients, pricing, shareOf(request));
   const copies = shards.map((shard) => {
-    const copy = new ShardSums(shard.spec, shard.index, coefficients, pricing.priceCount);
+    const copy = new ShardSums(shard.spec, shard.index, coefficients, pricing);
     for (const { parts, ...rules } of shard.units) copy.add(source.unitOf(parts, rules));
     return copy;
   });
@@ -156,11 +172,12 @@ function pricingFor(request: CostRequest): Pricing {
   const priceless: Pricing = {
     priceCount: 0,
     usualPrice: 0,
+    usualAlong: 0,
     isPooled: false,
     pricedCurveOf: () => ({ cacheBytesAt: new Float64Array(0), blocksAt: new Float64Array(0) }),
   };
   const cells = demands.map((demand) => demand.profile.cells(1));
-  const source = new UnitSource(demands, cells, coefficients, priceless);
+  const source = new UnitSource(demands, cells, coefficients, priceless, shareOf(request));
   const drafts = demands.map(
     (_, i) => source.unitOf([source.wholeTable(i)], { canSplit: true }).drafts[0]!,
   );
@@ -178,6 +195,7 @@ function sourceFor(request: CostRequest, pricing: Pricing): UnitSource {
     demands.map((demand) => demand.profile.cells(1)),
     coefficients,
     pricing,
+    shareOf(request),
   );
   const keptWhole = keptWholeOf(constraints);
   const diskBytes = Math.max(1, Math.min(...specs.map((spec) => spec.diskBytesMax)));
@@ -191,7 +209,7 @@ function sourceFor(request: CostRequest, pricing: Pricing): UnitSource {
     );
     return demand.profile.cells(Math.min(CELLS_A_TABLE_MAX, Math.ceil(wanted)));
   });
-  return new UnitSource(demands, cells, coefficients, pricing);
+  return new UnitSource(demands, cells, coefficients, pricing, shareOf(request));
 }
 
 /** Microseconds of work that a shard of this weight does in a query of the best plan there could be. */
@@ -221,10 +239,14 @@ function initialUnits(request: CostRequest, source: UnitSource): CostUnit[] {
   return [...groups, ...others];
 }
 
+/** A table that is more than one shard can do, or keep, in as many parts as its shares add up to. */
 function cutToShare(whole: CostUnit, source: UnitSource, shardUs: number): CostUnit[] {
   const us = source.usOf(whole);
   const overheadUs = whole.drafts[0]!.overheadUs;
   const worthCutting = Math.floor(us / (overheadUs / OVERHEAD_SHARE_MAX));
-  const partCount = Math.min(Math.ceil(us / shardUs), worthCutting);
+  const forTime = us / shardUs;
+  const forMemory = source.memoryShareOf(whole);
+  const partCount =
+    forMemory > 1 ? Math.ceil(forTime + forMemory) : Math.min(Math.ceil(forTime), worthCutting);
   return partCount < 2 ? [whole] : cutEvenly(source, whole.parts[0]!, partCount);
 }

@@ -3,8 +3,9 @@ import { cellWhere, splitRows } from "./cut-range.js";
 import type { ShardSums } from "./shard-sums.js";
 
 /**
- * Places units, in the order given, each where the shard that gets it stays cheapest, its cost there
- * included. A unit that finds no room whole is cut by rows so that what fits on the emptiest shard
+ * Places units, in the order given, each on the shard that it leaves emptiest, by work or by memory,
+ * whichever is scarcer there. What a shard costs with its memory is no guide while most of what will
+ * share that memory is not there yet. A unit that finds no room whole is cut by rows so that what fits on the emptiest shard
  * goes there.
  *
  * @returns The units that found no room.
@@ -18,7 +19,7 @@ export function placeUnits(
   const waiting = units.toReversed();
   while (waiting.length > 0) {
     const unit = waiting.pop()!;
-    const shard = cheapestFor(unit, shards);
+    const shard = emptiestFor(unit, shards, source.shardShare.us);
     if (shard !== undefined) {
       shard.add(unit);
       continue;
@@ -30,11 +31,13 @@ export function placeUnits(
   return unplaced;
 }
 
-/** Dearest first; equal ones by bytes, so that what is hard to place comes while there is room. */
-export function byCost(units: readonly CostUnit[], source: UnitSource): CostUnit[] {
-  const us = new Map(units.map((unit) => [unit, source.usOf(unit)]));
+/** First what fills most of a shard by itself, by work or by memory; equal ones by bytes. */
+export function byFullness(units: readonly CostUnit[], source: UnitSource): CostUnit[] {
+  const fullness = new Map(
+    units.map((unit) => [unit, Math.max(source.timeShareOf(unit), source.memoryShareOf(unit))]),
+  );
   return units.toSorted(
-    (a, b) => us.get(b)! - us.get(a)! || b.bytes - a.bytes || (a.key < b.key ? -1 : 1),
+    (a, b) => fullness.get(b)! - fullness.get(a)! || b.bytes - a.bytes || (a.key < b.key ? -1 : 1),
   );
 }
 
@@ -46,14 +49,18 @@ export function byBytes(units: readonly CostUnit[]): CostUnit[] {
   );
 }
 
-function cheapestFor(unit: CostUnit, shards: readonly ShardSums[]): ShardSums | undefined {
+function emptiestFor(
+  unit: CostUnit,
+  shards: readonly ShardSums[],
+  shardUs: number,
+): ShardSums | undefined {
   let best: ShardSums | undefined;
-  let bestUs = Number.POSITIVE_INFINITY;
+  let least = Number.POSITIVE_INFINITY;
   for (const shard of shards) {
-    const us = shard.costWith(unit);
-    if (us >= bestUs) continue;
+    const fullness = shard.fullnessWith(unit, shardUs);
+    if (fullness >= least) continue;
     best = shard;
-    bestUs = us;
+    least = fullness;
   }
   return best;
 }

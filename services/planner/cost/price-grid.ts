@@ -15,8 +15,10 @@ export interface PricedCurve {
  */
 export interface Pricing {
   readonly priceCount: number;
-  /** Where the cluster's memory is about used up: what partitions are compared at without a shard. */
+  /** The last price at which the cluster's memory is enough for all, by its place. */
   readonly usualPrice: number;
+  /** How far from there to the next price memory goes, in `[0, 1]`. */
+  readonly usualAlong: number;
   /** Memory lies anywhere: what one partition takes, others on any shard have less. */
   readonly isPooled: boolean;
   /** @param leastBytes Taken at any price. */
@@ -27,6 +29,13 @@ export interface Pricing {
 export interface Priceable {
   readonly missCurve: MissCurve;
   readonly leastBytes: number;
+}
+
+/** A curve's value where the cluster's memory is used up: what is compared without a shard. */
+export function usualValueOf(values: Float64Array, pricing: Pricing): number {
+  const value = values[pricing.usualPrice]!;
+  if (pricing.usualAlong === 0) return value;
+  return value + (values[pricing.usualPrice + 1]! - value) * pricing.usualAlong;
 }
 
 /** So many prices: between two of them a shard's curve is taken for a straight line. */
@@ -47,9 +56,13 @@ export function gridPricing(partitions: readonly Priceable[], budgetBytes: numbe
   }
   const above = cacheBytesAt.findIndex((bytes) => bytes > budgetBytes);
   const usualPrice = above === -1 ? prices.length - 1 : Math.max(0, above - 1);
+  const from = cacheBytesAt[usualPrice]!;
+  const usualAlong =
+    above < 1 ? 0 : Math.max(0, (budgetBytes - from) / (cacheBytesAt[above]! - from));
   return {
     priceCount: prices.length,
     usualPrice,
+    usualAlong,
     isPooled: false,
     pricedCurveOf,
   };
@@ -74,7 +87,7 @@ export function pooledPricing(partitions: readonly Priceable[], budgetBytes: num
       Float64Array.of(values[0]! + (values[1]! - values[0]!) * along);
     return { cacheBytesAt: between(cacheBytesAt), blocksAt: between(blocksAt) };
   };
-  return { priceCount: 1, usualPrice: 0, isPooled: true, pricedCurveOf };
+  return { priceCount: 1, usualPrice: 0, usualAlong: 0, isPooled: true, pricedCurveOf };
 }
 
 /** The bounds of the slope class in which the budget is used up. */

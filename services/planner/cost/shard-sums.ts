@@ -2,12 +2,14 @@ import type { ShardSpec } from "../../../lib/plan/plan.js";
 import type { CostCoefficients } from "../cost-model.js";
 import { MEMORY_OVERHEAD_FRACTION } from "../shard-memory.js";
 import { type CostUnit, mayLieOn } from "./cost-units.js";
+import { type Pricing, usualValueOf } from "./price-grid.js";
 
 /** What one shard holds in a search, with its sums: what it costs with a unit more or less is quick. */
 export class ShardSums {
   readonly spec: ShardSpec;
   readonly index: number;
   readonly units: CostUnit[] = [];
+  readonly #pricing: Pricing;
   readonly #messageUs: number;
   readonly #blockMissUs: number;
   readonly #cacheBytesAt: Float64Array;
@@ -22,14 +24,15 @@ export class ShardSums {
     spec: ShardSpec,
     index: number,
     coefficients: Pick<CostCoefficients, "messageUs" | "blockMissUs">,
-    priceCount: number,
+    pricing: Pricing,
   ) {
     this.spec = spec;
     this.index = index;
+    this.#pricing = pricing;
     this.#messageUs = coefficients.messageUs;
     this.#blockMissUs = coefficients.blockMissUs;
-    this.#cacheBytesAt = new Float64Array(priceCount);
-    this.#blocksAt = new Float64Array(priceCount);
+    this.#cacheBytesAt = new Float64Array(pricing.priceCount);
+    this.#blocksAt = new Float64Array(pricing.priceCount);
   }
 
   /** Microseconds of the planned query on this shard, its weight counted in. */
@@ -56,6 +59,21 @@ export class ShardSums {
     const memoryUs = this.#memoryUs + (added?.memoryUs ?? 0) - (removed?.memoryUs ?? 0);
     const blocks = this.#blocksWith(budget, added, removed);
     return (this.#messageUs + memoryUs + blocks * this.#blockMissUs) / this.spec.weight;
+  }
+
+  /**
+   * How full it would be with one unit more, of `shardUs` microseconds of work and of its memory, at
+   * the usual price of memory: the larger of the two parts. Infinite where there is no room.
+   */
+  fullnessWith(added: CostUnit, shardUs: number): number {
+    if (!Number.isFinite(this.costWith(added))) return Number.POSITIVE_INFINITY;
+    const usualOf = (values: Float64Array): number => usualValueOf(values, this.#pricing);
+    const blocks = usualOf(this.#blocksAt) + usualOf(added.blocksAt);
+    const us = this.#memoryUs + added.memoryUs + blocks * this.#blockMissUs;
+    const cacheBytes = usualOf(this.#cacheBytesAt) + usualOf(added.cacheBytesAt);
+    const memoryBytes =
+      this.#fixedBytes + added.fixedBytes + cacheBytes * (1 + MEMORY_OVERHEAD_FRACTION);
+    return Math.max(us / (shardUs * this.spec.weight), memoryBytes / this.spec.memoryBytesMax);
   }
 
   add(unit: CostUnit): void {
