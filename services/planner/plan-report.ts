@@ -1,4 +1,9 @@
-import type { PlanPartition, PlanQuality, ShardingPlan } from "../../lib/plan/plan.js";
+import type {
+  PlanPartition,
+  PlanQuality,
+  ShardEstimate,
+  ShardingPlan,
+} from "../../lib/plan/plan.js";
 import { compareIds } from "./compare-ids.js";
 
 /** A plan in numbers for people: what each shard holds, what it will cost, and why. */
@@ -13,6 +18,8 @@ export interface PlanReport {
   /** The slowest shard: what a query waits for when all shards work at once. */
   readonly criticalPath: CriticalPath;
   readonly quality: PlanQuality | null;
+  /** Slowest over bound, less 1; null where the plan states no bound. */
+  readonly gap: number | null;
 }
 
 export interface ShardReport {
@@ -28,6 +35,8 @@ export interface ShardReport {
   readonly blocksPerQuery: number;
   readonly hitRatio: number | null;
   readonly costUs: number;
+  /** What `costUs` is made of; null in plans that do not say. */
+  readonly costParts: ShardEstimate["costParts"] | null;
 }
 
 export interface TableReport {
@@ -59,7 +68,10 @@ export interface CriticalPath {
   readonly partitions: readonly {
     readonly table: string;
     readonly rows: string;
+    readonly columns: string;
     readonly costUs: number;
+    /** Of the shard's cost. */
+    readonly costShare: number;
   }[];
 }
 
@@ -88,7 +100,28 @@ export function describePlan(plan: ShardingPlan): PlanReport {
     },
     criticalPath: criticalPathOf(plan, shards),
     quality: plan.quality ?? null,
+    gap: gapOf(plan.quality),
   };
+}
+
+function gapOf(quality: PlanQuality | undefined): number | null {
+  if (quality === undefined || quality.boundUs === 0) return null;
+  // A bound that the plan meets may lie above it by rounding.
+  return Math.max(0, quality.slowestUs / quality.boundUs - 1);
+}
+
+/** A shard whose block reads alone, one after another, take longer than a query may. */
+export interface LatencyWarning {
+  readonly shard: string;
+  readonly blocksMs: number;
+}
+
+/** The shards that break a latency bound by their block reads alone, worst first. */
+export function latencyWarningsOf(report: PlanReport, latencyBoundMs: number): LatencyWarning[] {
+  return report.shards
+    .map(({ shard, costParts }) => ({ shard, blocksMs: (costParts?.blocksUs ?? 0) / 1000 }))
+    .filter(({ blocksMs }) => blocksMs > latencyBoundMs)
+    .toSorted((a, b) => b.blocksMs - a.blocksMs || compareIds(a.shard, b.shard));
 }
 
 /** Largest of the values over their mean; 1 when there is nothing to compare. */
@@ -119,6 +152,7 @@ function shardReportOf(plan: ShardingPlan, shardId: string): Omit<ShardReport, "
     blocksPerQuery: held.reduce((sum, partition) => sum + blocksOf(partition), 0),
     hitRatio: estimate?.hitRatio ?? null,
     costUs: estimate?.costUs ?? 0,
+    costParts: estimate?.costParts ?? null,
   };
 }
 
@@ -169,11 +203,16 @@ function criticalPathOf(
   const slowest = shards.reduce((a, b) => (b.costUs > a.costUs ? b : a));
   const partitions = plan.partitions
     .filter((partition) => partition.shards.includes(slowest.shard))
-    .map((partition) => ({
-      table: partition.table,
-      rows: `${partition.rowStart}-${partition.rowEnd}`,
-      costUs: (partition.estimate?.costUs ?? 0) / partition.shards.length / slowest.weight,
-    }))
+    .map((partition) => {
+      const costUs = (partition.estimate?.costUs ?? 0) / partition.shards.length / slowest.weight;
+      return {
+        table: partition.table,
+        rows: `${partition.rowStart}-${partition.rowEnd}`,
+        columns: `${partition.columnStart}-${partition.columnEnd}`,
+        costUs,
+        costShare: slowest.costUs === 0 ? 0 : costUs / slowest.costUs,
+      };
+    })
     .toSorted((a, b) => b.costUs - a.costUs || compareIds(a.table, b.table))
     .slice(0, CRITICAL_PARTITIONS_MAX);
   return { shard: slowest.shard, costUs: slowest.costUs, partitions };

@@ -94,7 +94,7 @@ function demoSteps(options: DemoOptions, paths: DemoPaths): DemoStep[] {
       name: "plan",
       args: [
         ...["plan", "make", "--model", paths.model, "--stats", paths.stats],
-        ...["--shards", String(options.shards), "--strategy", "load"],
+        ...["--shards", String(options.shards), "--strategy", "cost"],
         ...["--cache-fraction", String(CACHE_FRACTION), "--out", paths.plan],
       ],
       output: paths.plan,

@@ -1,13 +1,36 @@
-import type { PlanReport, ShardReport, TableReport } from "../../services/planner/plan-report.js";
+import {
+  latencyWarningsOf,
+  type PlanReport,
+  type ShardReport,
+  type TableReport,
+} from "../../services/planner/plan-report.js";
 import { formatBytes, formatCount, formatTable } from "../cli/table.js";
+import { oneDigit, percent, ratio, times, us } from "./plan-numbers.js";
+
+export interface PlanTextOptions {
+  /** Warn where block reads alone take longer; no warnings without it. */
+  readonly latencyBoundMs?: number | undefined;
+  /** Tables listed, dearest first; the others are summed up in a line. */
+  readonly tablesMax?: number;
+}
+
+/** Tables of a report unless told: what fits a terminal. */
+const TABLES_LISTED = 40;
 
 /** A plan's report as text for a terminal. */
-export function formatPlanReport(report: PlanReport): string {
+export function formatPlanReport(report: PlanReport, options: PlanTextOptions = {}): string {
+  const tables = report.tables.slice(0, options.tablesMax ?? TABLES_LISTED);
+  const others = report.tables.length - tables.length;
   return [
     headingOf(report),
     formatTable(SHARD_COLUMNS, report.shards.map(shardRow)),
     balanceOf(report),
-    formatTable(TABLE_COLUMNS, report.tables.map(tableRow)),
+    ...costPartsOf(report),
+    formatTable(TABLE_COLUMNS, tables.map(tableRow)),
+    ...(others > 0
+      ? [`and ${others} tables that cost less (plan show --tables N lists more)`]
+      : []),
+    ...warningsOf(report, options.latencyBoundMs),
   ].join("\n\n");
 }
 
@@ -36,6 +59,16 @@ const TABLE_COLUMNS = [
   { title: "on", align: "left" },
 ] as const;
 
+const PART_COLUMNS = [
+  { title: "est. us of", align: "left" },
+  { title: "message" },
+  { title: "segments" },
+  { title: "rows" },
+  { title: "blocks" },
+  { title: "answer" },
+  { title: "in all" },
+] as const;
+
 /** Shards named in a table's row; more only make the line long. */
 const SHARDS_NAMED_MAX = 4;
 
@@ -50,24 +83,50 @@ function headingOf({ model, strategy, epoch, statsHash }: PlanReport): string {
   );
 }
 
-function balanceOf({ imbalance, criticalPath, quality }: PlanReport): string {
+function balanceOf(report: PlanReport): string {
+  const { imbalance, criticalPath, quality } = report;
   const lines = [
     `busiest over mean: ${times(imbalance.costUs)} cost, ${times(imbalance.rowsPerQuery)} row reads, ` +
       `${times(imbalance.rowBytes)} row bytes; ${percent(imbalance.costTotalVariation)} of the work lies on the wrong shard`,
-    `slowest: ${criticalPath.shard}, ${us(criticalPath.costUs)} us a query, of it ` +
+    `slowest: ${criticalPath.shard}, ${us(criticalPath.costUs)} us a query; dearest there: ` +
       criticalPath.partitions
-        .map(({ table, rows, costUs }) => `${table} rows ${rows} ${us(costUs)} us`)
+        .map(({ table, rows, costUs, costShare }) => {
+          return `${table} rows ${rows} ${us(costUs)} us (${percent(costShare)})`;
+        })
         .join(", "),
   ];
-  if (quality !== null) lines.push(qualityOf(quality));
+  if (quality !== null) lines.push(...qualityOf(report.gap ?? 0, quality));
   return lines.join("\n");
 }
 
-function qualityOf(quality: NonNullable<PlanReport["quality"]>): string {
-  const gap = quality.boundUs === 0 ? 0 : quality.slowestUs / quality.boundUs - 1;
-  return (
+function qualityOf(gap: number, quality: NonNullable<PlanReport["quality"]>): string[] {
+  const lines = [
     `no plan can have a slowest shard below ${us(quality.boundUs)} us (${quality.boundBy}): ` +
-    `this one is within ${percent(gap)}; a query of ${formatCount(quality.querySamples)} samples, costs from ${quality.costSource}`
+      `this one is within ${percent(gap)}; a query of ${formatCount(quality.querySamples)} samples, costs from ${quality.costSource}`,
+  ];
+  const helps = (quality.outlook ?? []).map(({ change, slowestUs }) => {
+    const gain = 1 - slowestUs / quality.slowestUs;
+    return `${change}: ${us(slowestUs)} us (${gain >= 0 ? "-" : "+"}${percent(Math.abs(gain))})`;
+  });
+  if (helps.length > 0) lines.push(`what would help the slowest: ${helps.join("; ")}`);
+  return lines;
+}
+
+function costPartsOf(report: PlanReport): string[] {
+  const rows = report.shards.flatMap(({ shard, costParts, costUs }) => {
+    if (costParts === null || costParts === undefined) return [];
+    const { messageUs, segmentsUs, rowsUs, blocksUs, answerUs } = costParts;
+    return [[shard, ...[messageUs, segmentsUs, rowsUs, blocksUs, answerUs, costUs].map(us)]];
+  });
+  return rows.length === 0 ? [] : [formatTable(PART_COLUMNS, rows)];
+}
+
+function warningsOf(report: PlanReport, latencyBoundMs: number | undefined): string[] {
+  if (latencyBoundMs === undefined) return [];
+  return latencyWarningsOf(report, latencyBoundMs).map(
+    ({ shard, blocksMs }) =>
+      `warning: block reads alone take ${shard} ${blocksMs.toFixed(1)} ms a query, ` +
+      `the latency bound is ${latencyBoundMs} ms: give it more memory, or plan for more shards`,
   );
 }
 
@@ -100,24 +159,4 @@ function tableRow(table: TableReport): string[] {
     us(table.costUs),
     others > 0 ? `${named} and ${others} more` : named,
   ];
-}
-
-function us(value: number): string {
-  return value < 100 ? value.toFixed(1) : formatCount(value);
-}
-
-function oneDigit(value: number): string {
-  return value < 100 ? value.toFixed(1) : formatCount(value);
-}
-
-function times(value: number): string {
-  return `${value.toFixed(2)}x`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
-}
-
-function ratio(value: number | null): string {
-  return value === null ? "-" : value.toFixed(3);
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseConfig } from "../../lib/config.js";
+import { ShardpoolError } from "../../lib/errors.js";
 import { readJsonFile } from "../../lib/files.js";
 import { parseShardSpecs, type ShardSpec } from "../../lib/plan/plan.js";
 import type { MemoryRule } from "../../services/planner/give-memory.js";
@@ -17,29 +18,34 @@ const makeOptionsSchema = z
     out: z.string(),
     stats: z.string().optional(),
     shards: z.coerce.number().int().min(1).max(SHARD_COUNT_MAX).optional(),
-    shardSpecs: z.string().optional(),
+    shardsFile: z.string().optional(),
+    shard: z.array(z.string()).max(SHARD_COUNT_MAX).optional(),
     strategy: z.enum(STRATEGY_NAMES),
     memoryBytesPerShard: byteSize.optional(),
     diskBytesPerShard: byteSize.optional(),
     cacheFraction: z.coerce.number().min(0).max(1).optional(),
+    constraints: z.string().optional(),
+    replicasMax: z.coerce.number().int().min(1).max(SHARD_COUNT_MAX).optional(),
     coefficients: z.string().optional(),
     querySamples: z.coerce.number().positive().max(1_000_000).optional(),
+    latencyBoundMs: z.coerce.number().positive().optional(),
+    outlook: z.boolean().default(true),
     replaces: z.string().optional(),
     seed: z.coerce.number().int().min(0).default(1),
     json: z.boolean().default(false),
   })
-  .refine((options) => (options.shards === undefined) !== (options.shardSpecs === undefined), {
-    message: "give either --shards or --shard-specs",
+  .refine(({ shards, shardsFile, shard }) => countGiven([shards, shardsFile, shard]) === 1, {
+    message: "give one of --shards, --shards-file and --shard",
   })
   .refine(
     (options) => options.memoryBytesPerShard === undefined || options.cacheFraction === undefined,
     { message: "give either --memory-bytes-per-shard or --cache-fraction" },
   )
   .refine(
-    (options) =>
-      options.shardSpecs === undefined ||
-      (options.memoryBytesPerShard === undefined && options.diskBytesPerShard === undefined),
-    { message: "--shard-specs says the memory and disk of each shard; give it alone" },
+    ({ shardsFile, shard, memoryBytesPerShard, diskBytesPerShard }) =>
+      countGiven([shardsFile, shard]) === 0 ||
+      countGiven([memoryBytesPerShard, diskBytesPerShard]) === 0,
+    { message: "--shards-file and --shard say the memory and disk of each shard; give them alone" },
   );
 
 export type PlanMakeOptions = z.output<typeof makeOptionsSchema>;
@@ -54,11 +60,11 @@ export async function readShardSpecs(
   options: PlanMakeOptions,
 ): Promise<{ readonly shards: readonly ShardSpec[]; readonly memory: MemoryRule }> {
   const fraction = options.cacheFraction;
-  if (options.shardSpecs !== undefined) {
-    const shards = parseShardSpecs(await readJsonFile(options.shardSpecs), options.shardSpecs);
+  const listed = await listedSpecs(options);
+  if (listed !== undefined) {
     const memory: MemoryRule =
       fraction === undefined ? { kind: "given" } : { kind: "fraction", fraction };
-    return { shards, memory };
+    return { shards: listed, memory };
   }
   const shards = Array.from({ length: options.shards ?? 1 }, (_, i) => ({
     id: `shard-${i}`,
@@ -71,4 +77,39 @@ export async function readShardSpecs(
       ? { kind: "fraction", fraction: fraction ?? 1 }
       : { kind: "given" };
   return { shards, memory };
+}
+
+async function listedSpecs({
+  shardsFile,
+  shard,
+}: PlanMakeOptions): Promise<readonly ShardSpec[] | undefined> {
+  if (shardsFile !== undefined) return parseShardSpecs(await readJsonFile(shardsFile), shardsFile);
+  if (shard === undefined) return undefined;
+  return parseShardSpecs(shard.map(parseShardOption), "--shard");
+}
+
+/**
+ * One machine on the command line: `ID=MEMORY:DISK:WEIGHT`, sizes as in `8GiB`; the disk may be empty
+ * for no limit, and the weight left out for 1.
+ */
+function parseShardOption(text: string): unknown {
+  const match = /^([^=]+)=([^:]+):([^:]*)(?::([^:]+))?$/.exec(text);
+  if (match === null) {
+    throw new ShardpoolError(
+      "CONFIG_INVALID",
+      `--shard ${text}: must be ID=MEMORY:DISK[:WEIGHT], for instance shard-0=8GiB:100GiB:1`,
+    );
+  }
+  const [, id, memory = "", disk = "", weight = "1"] = match;
+  const bytesOf = (size: string): number => parseConfig(byteSize, size, `--shard ${text}`);
+  return {
+    id,
+    memoryBytesMax: bytesOf(memory),
+    diskBytesMax: disk === "" ? Number.MAX_SAFE_INTEGER : bytesOf(disk),
+    weight: Number(weight),
+  };
+}
+
+function countGiven(options: readonly unknown[]): number {
+  return options.filter((option) => option !== undefined).length;
 }

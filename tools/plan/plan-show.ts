@@ -1,7 +1,15 @@
 import { Command } from "commander";
+import { z } from "zod";
+import { parseConfig } from "../../lib/config.js";
 import { readPlan } from "../../lib/plan/plan-file.js";
 import { describePlan } from "../../services/planner/plan-report.js";
 import { formatPlanReport } from "./format-plan-report.js";
+
+const showOptionsSchema = z.strictObject({
+  json: z.boolean().default(false),
+  tables: z.coerce.number().int().min(0).optional(),
+  latencyBoundMs: z.coerce.number().positive().optional(),
+});
 
 /** `shardpool plan show`. */
 export function planShowCommand(): Command {
@@ -9,11 +17,18 @@ export function planShowCommand(): Command {
     .description("Shows what each shard of a plan holds and what a query will cost it.")
     .argument("<file>", "plan")
     .option("--json", "print the report as one JSON object")
-    .addHelpText("after", "\nExample:\n  shardpool plan show plan.json")
+    .option("--tables <n>", "tables to list, dearest first (default: 40)")
+    .option("--latency-bound-ms <ms>", "warn when block reads alone take longer on a shard")
+    .addHelpText("after", "\nExample:\n  shardpool plan show plan.json --latency-bound-ms 60")
     .action(planShow);
 }
 
-async function planShow(file: string, options: { readonly json?: boolean }): Promise<void> {
+async function planShow(file: string, raw: unknown): Promise<void> {
+  const { json, tables, latencyBoundMs } = parseConfig(showOptionsSchema, raw, "plan show");
   const report = describePlan(await readPlan(file));
-  console.log(options.json ? JSON.stringify(report) : formatPlanReport(report));
+  const text = formatPlanReport(report, {
+    latencyBoundMs,
+    ...(tables === undefined ? {} : { tablesMax: tables }),
+  });
+  console.log(json ? JSON.stringify(report) : text);
 }
