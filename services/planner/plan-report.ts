@@ -49,6 +49,8 @@ export interface TableReport {
   readonly blocksPerQuery: number;
   readonly hitRatio: number | null;
   readonly costUs: number;
+  /** Of `costUs`, block reads. */
+  readonly blocksShare: number;
   readonly shards: readonly string[];
 }
 
@@ -178,6 +180,8 @@ function tableReportOf(table: string, partitions: readonly PlanPartition[]): Tab
     partitions.reduce((total, partition) => total + amountOf(partition), 0);
   // Column ranges read the same rows: a row read counts once a column range that it is read from.
   const rowsPerQuery = sum((partition) => partition.estimate?.rowsPerQuery ?? 0);
+  const costUs = sum((partition) => partition.estimate?.costUs ?? 0);
+  const blocksUs = sum((partition) => partition.estimate?.costParts?.blocksUs ?? 0);
   const isMeasured = partitions.every(
     (partition) => (partition.estimate?.hitRatio ?? null) !== null,
   );
@@ -191,7 +195,8 @@ function tableReportOf(table: string, partitions: readonly PlanPartition[]): Tab
     rowsPerQuery,
     blocksPerQuery: sum((partition) => partition.estimate?.blocksPerQuery ?? 0),
     hitRatio: isMeasured && rowsPerQuery > 0 ? rowsHit / rowsPerQuery : null,
-    costUs: sum((partition) => partition.estimate?.costUs ?? 0),
+    costUs,
+    blocksShare: costUs === 0 ? 0 : blocksUs / costUs,
     shards: [...new Set(partitions.flatMap((partition) => partition.shards))].toSorted(compareIds),
   };
 }

@@ -102,7 +102,7 @@ function balanceOf(report: PlanReport): string {
 function qualityOf(gap: number, quality: NonNullable<PlanReport["quality"]>): string[] {
   const lines = [
     `no plan can have a slowest shard below ${us(quality.boundUs)} us (${quality.boundBy}): ` +
-      `this one is within ${percent(gap)}; a query of ${formatCount(quality.querySamples)} samples, costs from ${quality.costSource}`,
+      `this one is ${percent(gap)} above; a query of ${formatCount(quality.querySamples)} samples, costs from ${quality.costSource}`,
   ];
   const helps = (quality.outlook ?? []).map(({ change, slowestUs }) => {
     const gain = 1 - slowestUs / quality.slowestUs;

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { planCalibrateCommand } from "./plan-calibrate.js";
 import { planCheckCommand } from "./plan-check.js";
+import { planDiffCommand } from "./plan-diff.js";
 import { planMakeCommand } from "./plan-make.js";
 import { planShowCommand } from "./plan-show.js";
 
@@ -11,5 +12,6 @@ export function planCommand(): Command {
     .addCommand(planCalibrateCommand())
     .addCommand(planMakeCommand())
     .addCommand(planShowCommand())
+    .addCommand(planDiffCommand())
     .addCommand(planCheckCommand());
 }

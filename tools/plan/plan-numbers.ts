@@ -2,7 +2,7 @@ import { formatCount } from "../cli/table.js";
 
 /** Microseconds: a digit behind the point where they are few. */
 export function us(value: number): string {
-  return oneDigit(value);
+  return value === 0 ? "0" : oneDigit(value);
 }
 
 export function oneDigit(value: number): string {
