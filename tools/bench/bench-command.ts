@@ -1,4 +1,6 @@
 import { Command } from "commander";
+import { benchAbCommand } from "./bench-ab.js";
+import { benchCompareCommand } from "./bench-compare.js";
 import { benchGeneratorCommand } from "./bench-generator.js";
 import { benchLatencyCommand } from "./bench-latency.js";
 import { benchMicroCommand } from "./bench-micro.js";
@@ -12,6 +14,8 @@ export function benchCommand(): Command {
     .description("Measures latency, throughput and parts.")
     .addCommand(benchLatencyCommand())
     .addCommand(benchPeakCommand())
+    .addCommand(benchCompareCommand())
+    .addCommand(benchAbCommand())
     .addCommand(benchGeneratorCommand())
     .addCommand(benchMicroCommand())
     .addCommand(benchSingleProcessCommand())
