@@ -19,8 +19,8 @@ Example:
     --b '--target 127.0.0.1:9001 --topology b/cluster.json'
 
 Both targets are up the whole time. Flags of bench latency given outside --a and --b are for both. Rounds go
-AB BA AB …, with the same arrivals in both runs of a round; from 6 rounds on there is a verdict (sign-flip
-test of the pairs below 0.05, and a bootstrap interval of their median ratio without 1).`;
+AB BA AB …, with the same arrivals in both runs of a round; from 8 rounds on there is a verdict (sign-flip
+test of the pairs below 0.01, and a bootstrap interval of their median ratio without 1).`;
 
 interface AbFlags {
   readonly a: string;
@@ -35,7 +35,7 @@ export function benchAbCommand(): Command {
     .description("Runs two configurations in turns and says whether B is better or worse.")
     .requiredOption("--a <flags>", "flags of bench latency for A alone")
     .requiredOption("--b <flags>", "flags of bench latency for B alone")
-    .option("--rounds <n>", "runs of each", parseWholeNumber, 6)
+    .option("--rounds <n>", "runs of each", parseWholeNumber, 8)
     .option("--json [file]", "write comparison and runs to a file, or to standard output")
     .allowUnknownOption()
     .allowExcessArguments()

@@ -8,10 +8,10 @@ import { type LatencyResult, parseLatencyResult } from "./load/latency-result.js
 const EXAMPLE = `
 Examples:
   shardpool bench compare before.json after.json
-  shardpool bench compare a1.json,a2.json,a3.json,a4.json b1.json,b2.json,b3.json,b4.json
+  shardpool bench compare a1.json,a2.json,a3.json,a4.json,a5.json b1.json,b2.json,b3.json,b4.json,b5.json
 
-A file holds what bench latency --json wrote, or a list of such results. A verdict needs at least 4 runs a
-side: p by the Mann–Whitney U test over runs below 0.05, and a bootstrap interval of the ratio of medians
+A file holds what bench latency --json wrote, or a list of such results. A verdict needs at least 5 runs a
+side: p by the Mann–Whitney U test over runs below 0.01, and a bootstrap interval of the ratio of medians
 without 1. Runs taken one side after the other also compare the hours they were taken in: bench ab takes
 them in turns.`;
 

@@ -44,9 +44,12 @@ export interface Comparison {
   readonly metrics: readonly MetricComparison[];
 }
 
-/** With fewer runs even the most one-sided outcome is one that chance brings in 5 % of all cases. */
-const RUNS_MIN = 4;
-const PAIRS_MIN = 6;
+/** With fewer runs not even the most one-sided outcome is rarer than the level. */
+const RUNS_MIN = 5;
+const PAIRS_MIN = 8;
+
+/** Arrivals of one schedule differ by the moment of the last query; more than this is another rate. */
+const OFFERED_RATIO_MAX = 1.1;
 
 interface Metric {
   readonly name: string;
@@ -169,11 +172,6 @@ const CONTEXT: readonly {
   { what: "machines", of: ({ environment: { cpu, coreCount } }) => `${coreCount} x ${cpu}` },
   { what: "models", of: ({ model }) => `${model.name} ${model.hash.slice(0, 12)}` },
   { what: "scenarios", of: ({ scenario, schedule }) => schedule ?? scenario },
-  {
-    what: "offered rates",
-    // Arrivals of one schedule differ by the last query's moment.
-    of: ({ offeredQps }) => (offeredQps === null ? "none" : offeredQps.toPrecision(2)),
-  },
   { what: "client processes", of: ({ clientCount }) => String(clientCount) },
   { what: "query sizes", of: ({ clicks }) => `${clicks.queryCount} / ${clicks.sampleCount}` },
   { what: "Node versions", of: ({ environment: { node } }) => node },
@@ -184,6 +182,11 @@ function differences(a: readonly LatencyResult[], b: readonly LatencyResult[]): 
     const values = [...new Set([...a, ...b].map(of))];
     return values.length === 1 ? [] : [`${what} differ: ${values.join(", ")}`];
   });
+  const offered = [...a, ...b].flatMap(({ offeredQps }) => offeredQps ?? []);
+  const [least, most] = [Math.min(...offered), Math.max(...offered)];
+  if (most > least * OFFERED_RATIO_MAX) {
+    warnings.push(`offered rates differ: ${least.toFixed(1)} to ${most.toFixed(1)} queries/s`);
+  }
   const failed = [...a, ...b].filter(({ errorRatio }) => errorRatio > 0).length;
   if (failed > 0) warnings.push(`${failed} runs have failed queries, whose latencies do not count`);
   const partial = [...a, ...b].filter(({ endedBy }) => endedBy !== "schedule").length;

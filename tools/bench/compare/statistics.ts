@@ -1,7 +1,10 @@
 import { Random } from "../../../lib/random.js";
 
-/** A difference counts when chance alone would make one as large less often than this. */
-export const SIGNIFICANCE_LEVEL = 0.05;
+/**
+ * A difference counts when chance alone would make one as large less often than this. Stricter than
+ * the usual 0.05 because a table holds six numbers, each with its own chance to cry wolf.
+ */
+export const SIGNIFICANCE_LEVEL = 0.01;
 const RESAMPLE_COUNT = 4000;
 /** Up to this many pairs every sign pattern is counted; beyond, as many are drawn by chance. */
 const EXACT_PAIRS_MAX = 16;
