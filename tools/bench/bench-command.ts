@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { benchAbCommand } from "./bench-ab.js";
 import { benchCompareCommand } from "./bench-compare.js";
 import { benchGeneratorCommand } from "./bench-generator.js";
+import { benchGridCommand } from "./bench-grid.js";
 import { benchLatencyCommand } from "./bench-latency.js";
 import { benchMicroCommand } from "./bench-micro.js";
 import { benchNullServerCommand } from "./bench-null-server.js";
@@ -14,6 +15,7 @@ export function benchCommand(): Command {
     .description("Measures latency, throughput and parts.")
     .addCommand(benchLatencyCommand())
     .addCommand(benchPeakCommand())
+    .addCommand(benchGridCommand())
     .addCommand(benchCompareCommand())
     .addCommand(benchAbCommand())
     .addCommand(benchGeneratorCommand())
