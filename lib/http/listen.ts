@@ -9,16 +9,22 @@ import { ShardpoolError } from "../errors.js";
  */
 export function listen(server: Server, listenAddress: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const refuse = (cause: Error): void => {
-      const detail = `cannot listen on ${listenAddress}: it is in use or not an address of this machine`;
-      reject(new ShardpoolError("ADDRESS_IN_USE", detail, { cause }));
-    };
+    const refuse = (cause: Error): void => reject(addressInUse(listenAddress, cause));
     server.once("error", refuse);
     server.listen(listenOptionsOf(listenAddress), () => {
       server.off("error", refuse);
       resolve(boundAddress(server, listenAddress));
     });
   });
+}
+
+/** The error of an address that could not be bound. */
+export function addressInUse(listenAddress: string, cause: unknown): ShardpoolError {
+  return new ShardpoolError(
+    "ADDRESS_IN_USE",
+    `cannot listen on ${listenAddress}: it is in use or not an address of this machine`,
+    { cause },
+  );
 }
 
 export type ListenOptions =

@@ -8,7 +8,7 @@ import {
 import type { PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
-import { ShardpoolError } from "../errors.js";
+import { addressInUse } from "../http/listen.js";
 import { openServerWindows } from "./flow-control.js";
 
 export interface GrpcServerOptions {
@@ -74,13 +74,7 @@ function bind(server: Server, listenAddress: string): Promise<string> {
   return new Promise((resolve, reject) => {
     server.bindAsync(listenAddress, ServerCredentials.createInsecure(), (error, port) => {
       if (error) {
-        reject(
-          new ShardpoolError(
-            "ADDRESS_IN_USE",
-            `cannot listen on ${listenAddress}: it is in use or not an address of this machine`,
-            { cause: error },
-          ),
-        );
+        reject(addressInUse(listenAddress, error));
       } else if (listenAddress.startsWith("unix:")) resolve(listenAddress);
       else resolve(listenAddress.replace(/:\d+$/, `:${port}`));
     });

@@ -15,6 +15,8 @@ export const FRONTEND_DEFAULTS = {
   metricsAddress: "127.0.0.1:8002",
   /** 4 M ids as INT64 and their weights are 48 MiB. */
   messageBytesMax: 64 * 1024 * 1024,
+  /** 2 M ids as text; parsed, it takes some ten times its size. */
+  jsonBytesMax: 16 * 1024 * 1024,
   /** One session keeps one core busy; a second pays only where cores are free beside the shards. */
   denseWorkerCount: 1,
   denseThreadCount: 1,
@@ -55,6 +57,12 @@ const frontendConfigSchema = z.strictObject({
     .min(1024)
     .max(2 ** 30)
     .default(FRONTEND_DEFAULTS.messageBytesMax),
+  /** JSON of a REST request, without the binary data that may follow it. */
+  jsonBytesMax: z
+    .int()
+    .min(1024)
+    .max(2 ** 28)
+    .default(FRONTEND_DEFAULTS.jsonBytesMax),
   /** Worker threads with one ONNX session each, and threads inside one run. */
   denseWorkerCount: z.int().min(1).max(64).default(FRONTEND_DEFAULTS.denseWorkerCount),
   denseThreadCount: z.int().min(1).max(64).default(FRONTEND_DEFAULTS.denseThreadCount),

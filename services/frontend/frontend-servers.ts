@@ -11,6 +11,7 @@ import {
 } from "./inference-wire.js";
 import type { ModelStatistics } from "./model-statistics.js";
 import type { QueryDesk } from "./query-desk.js";
+import { type RestServer, startRestServer } from "./rest-server.js";
 import type { ServedModel } from "./served-model.js";
 
 export interface ServerParts {
@@ -55,10 +56,13 @@ export async function startServers(
     await Promise.all(closers.map((closeOne) => closeOne(graceMs)));
   };
   try {
+    const rest = await startRest(parts, config);
+    if (rest) closers.push((graceMs) => rest.close(graceMs));
     const metrics = await startMetrics(parts, config);
     if (metrics) closers.push(() => metrics.close());
     return {
       grpcAddress: grpc.address,
+      ...(rest && { httpAddress: rest.address }),
       ...(metrics && { metricsAddress: metrics.address }),
       reportHealth: () => reportHealth(grpc, parts),
       close,
@@ -82,6 +86,14 @@ function startGrpc(parts: ServerParts, config: FrontendConfig): Promise<GrpcServ
     messageBytesMax: config.messageBytesMax,
     serverOptions: { "grpc.max_concurrent_streams": STREAMS_A_CONNECTION_MAX },
   });
+}
+
+async function startRest(
+  parts: ServerParts,
+  config: FrontendConfig,
+): Promise<RestServer | undefined> {
+  if (config.httpAddress === undefined) return undefined;
+  return await startRestServer(parts, config, config.httpAddress);
 }
 
 async function startMetrics(

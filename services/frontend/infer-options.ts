@@ -1,4 +1,4 @@
-import type { InferParameter, InferParameters } from "./inference-wire.js";
+import type { Parameters } from "./infer-request-codec.js";
 import { invalidInput } from "./input-tensor.js";
 import { PRIORITY_DEFAULT, PRIORITY_LEVELS } from "./query.js";
 import { type OutputName, outputsOf, type ServedModel } from "./served-model.js";
@@ -23,7 +23,7 @@ export interface InferOptions {
 export function readInferOptions(
   model: ServedModel,
   outputs: readonly { readonly name: string }[],
-  parameters: InferParameters,
+  parameters: Parameters,
 ): InferOptions {
   const timeoutUs = readCount(parameters, "timeout");
   return {
@@ -49,7 +49,7 @@ function readOutputs(
 }
 
 /** 1 is the highest and 0 the default, as Triton has it. */
-function readPriority(parameters: InferParameters): number {
+function readPriority(parameters: Parameters): number {
   const priority = readCount(parameters, "priority") ?? 0;
   if (priority > PRIORITY_LEVELS) {
     throw invalidInput("parameter priority", `${priority}, must be 0 to ${PRIORITY_LEVELS}`);
@@ -57,31 +57,16 @@ function readPriority(parameters: InferParameters): number {
   return priority === 0 ? PRIORITY_DEFAULT : priority;
 }
 
-function readCount(parameters: InferParameters, name: string): number | undefined {
-  const parameter = own(parameters, name);
-  if (!parameter) return undefined;
-  const value = ownValue(parameter, "int64Param") ?? ownValue(parameter, "uint64Param");
-  const count = typeof value === "object" ? value.toNumber() : value;
-  if (count !== undefined && Number.isSafeInteger(count) && count >= 0) return count;
+function readCount(parameters: Parameters, name: string): number | undefined {
+  const value = parameters.get(name);
+  if (value === undefined) return undefined;
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
   throw invalidInput(`parameter ${name}`, "must be a whole number from 0");
 }
 
-function readFlag(parameters: InferParameters, name: string): boolean {
-  const parameter = own(parameters, name);
-  if (!parameter) return false;
-  const value = ownValue(parameter, "boolParam");
-  if (value !== undefined) return value;
+function readFlag(parameters: Parameters, name: string): boolean {
+  const value = parameters.get(name);
+  if (value === undefined) return false;
+  if (typeof value === "boolean") return value;
   throw invalidInput(`parameter ${name}`, "must be a bool");
-}
-
-function own(parameters: InferParameters, name: string): InferParameter | undefined {
-  return Object.hasOwn(parameters, name) ? parameters[name] : undefined;
-}
-
-/** The prototype of a decoded message holds defaults; only what was sent counts. */
-function ownValue<K extends keyof InferParameter>(
-  parameter: InferParameter,
-  key: K,
-): InferParameter[K] | undefined {
-  return Object.hasOwn(parameter, key) ? parameter[key] : undefined;
 }

@@ -1,12 +1,8 @@
 import { bytesOf } from "./byte-views.js";
 import type { ShardSpan } from "./fan-out.js";
 import type { InferOptions } from "./infer-options.js";
-import type {
-  InferOutputTensor,
-  InferParameter,
-  ModelInferRequest,
-  ModelInferResponse,
-} from "./inference-wire.js";
+import type { ModelInferRequest } from "./infer-request-codec.js";
+import type { InferOutputTensor, InferParameter, ModelInferResponse } from "./inference-wire.js";
 import type { QueryAnswer } from "./query-service.js";
 import type { OutputName, ServedModel } from "./served-model.js";
 

@@ -2,8 +2,9 @@ import type { ServerUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-j
 import type { Logger } from "../../lib/log.js";
 import { unaryHandler } from "../../lib/rpc/unary-handler.js";
 import { readInferOptions } from "./infer-options.js";
+import { decodeModelInferRequest } from "./infer-request-codec.js";
 import { inferResponseOf } from "./infer-response.js";
-import { decodeModelInferRequest, encodeModelInferResponse } from "./inference-wire.js";
+import { encodeModelInferResponse } from "./inference-wire.js";
 import { readInputTensors } from "./input-tensor.js";
 import { type ModelStatistics, statisticsOf } from "./model-statistics.js";
 import type { QueryDesk } from "./query-desk.js";

@@ -1,6 +1,7 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import { floatsOf, intsOf } from "./byte-views.js";
-import type { InferTensorContents, Int64, ModelInferRequest } from "./inference-wire.js";
+import type { InferInputTensor, ModelInferRequest } from "./infer-request-codec.js";
+import { type ContentsField, OUT_OF_INT32, type TensorContents } from "./tensor-contents.js";
 
 export type Datatype = "FP32" | "INT32" | "INT64";
 
@@ -10,24 +11,36 @@ export interface InputTensor {
   readonly datatype: Datatype;
   readonly shape: readonly number[];
   readonly elementCount: number;
-  readonly data: /** Little-endian, row-major. */
-    | { readonly kind: "raw"; readonly bytes: Uint8Array }
-    | { readonly kind: "numbers"; readonly values: readonly number[] }
-    | { readonly kind: "int64"; readonly values: readonly Int64[] };
+  readonly data: TensorData;
 }
+
+export type TensorData =
+  /** Little-endian, row-major. */
+  | { readonly kind: "raw"; readonly bytes: Uint8Array }
+  | { readonly kind: "floats"; readonly values: Float32Array }
+  /** What does not fit int32 is `OUT_OF_INT32`. */
+  | { readonly kind: "ints"; readonly values: Int32Array };
 
 const ELEMENT_BYTES: Readonly<Record<Datatype, number>> = { FP32: 4, INT32: 4, INT64: 8 };
 
 /** The field of typed contents that belongs to a datatype. */
-const CONTENTS_FIELD = {
-  FP32: "fp32Contents",
-  INT32: "intContents",
-  INT64: "int64Contents",
-} as const satisfies Record<Datatype, keyof InferTensorContents>;
+const CONTENTS_FIELD: Readonly<Record<Datatype, ContentsField>> = {
+  FP32: "fp32_contents",
+  INT32: "int_contents",
+  INT64: "int64_contents",
+};
+
+/** Of a client's own words in an error; the rest would only fill logs. */
+const QUOTED_LENGTH_MAX = 100;
 
 /** A bad input: `what` names it, or the field that holds it. */
 export function invalidInput(what: string, rule: string): ShardpoolError {
-  return new ShardpoolError("REQUEST_INVALID", `${what}: ${rule}`);
+  return new ShardpoolError("REQUEST_INVALID", `${quoted(what)}: ${rule}`);
+}
+
+/** A client's own word, cut to a length that fits an error. */
+export function quoted(text: string): string {
+  return text.length <= QUOTED_LENGTH_MAX ? text : `${text.slice(0, QUOTED_LENGTH_MAX)}…`;
 }
 
 /**
@@ -44,31 +57,41 @@ export function readInputTensors(request: ModelInferRequest): Map<string, InputT
     );
   }
   const tensors = new Map<string, InputTensor>();
-  for (const [index, { name, datatype, shape, contents }] of inputs.entries()) {
-    if (tensors.has(name)) throw invalidInput(name, "is given twice");
-    const known = parseDatatype(name, datatype);
-    const sizes = shape.map((size) => size.toNumber());
-    const elementCount = countElements(name, sizes);
-    const bytes = rawInputContents[index];
-    if (bytes && contents) {
-      throw invalidInput(name, "has contents and raw_input_contents, must have one of them");
-    }
-    const data = bytes ? ({ kind: "raw", bytes } as const) : typedData(name, known, contents);
-    const tensor = { name, datatype: known, shape: sizes, elementCount, data };
-    assertSize(tensor);
-    tensors.set(name, tensor);
+  for (const [index, input] of inputs.entries()) {
+    addTensor(tensors, input, (datatype) => dataOf(input, datatype, rawInputContents[index]));
   }
   return tensors;
 }
 
-/** @throws ShardpoolError REQUEST_INVALID unless the frontend takes inputs of that datatype. */
-export function parseDatatype(name: string, datatype: string): Datatype {
-  if (datatype === "FP32" || datatype === "INT32" || datatype === "INT64") return datatype;
-  throw invalidInput(name, `datatype ${datatype || "missing"}, must be FP32, INT32 or INT64`);
+/**
+ * Checks an input of either protocol and adds it by its name.
+ *
+ * @param read Gives its data, once its datatype and the count of its elements are known.
+ * @throws ShardpoolError REQUEST_INVALID naming the input and the rule.
+ */
+export function addTensor(
+  tensors: Map<string, InputTensor>,
+  { name, datatype, shape }: Pick<InferInputTensor, "name" | "datatype" | "shape">,
+  read: (datatype: Datatype, elementCount: number) => TensorData,
+): void {
+  if (tensors.has(name)) throw invalidInput(name, "is given twice");
+  const known = parseDatatype(name, datatype);
+  const elementCount = countElements(name, shape);
+  const data = read(known, elementCount);
+  const tensor = { name, datatype: known, shape, elementCount, data };
+  assertSize(tensor);
+  tensors.set(name, tensor);
 }
 
-/** @throws ShardpoolError REQUEST_INVALID for a size that is negative, or beyond all limits. */
-export function countElements(name: string, shape: readonly number[]): number {
+function parseDatatype(name: string, datatype: string): Datatype {
+  if (datatype === "FP32" || datatype === "INT32" || datatype === "INT64") return datatype;
+  throw invalidInput(
+    name,
+    `datatype ${quoted(datatype) || "missing"}, must be FP32, INT32 or INT64`,
+  );
+}
+
+function countElements(name: string, shape: readonly number[]): number {
   let count = 1;
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) throw invalidInput(name, `shape [${shape}]`);
@@ -78,8 +101,7 @@ export function countElements(name: string, shape: readonly number[]): number {
   return count;
 }
 
-/** @throws ShardpoolError REQUEST_INVALID when the data is not as large as the shape says. */
-export function assertSize({ name, datatype, shape, elementCount, data }: InputTensor): void {
+function assertSize({ name, datatype, shape, elementCount, data }: InputTensor): void {
   if (data.kind === "raw") {
     const bytesExpected = elementCount * ELEMENT_BYTES[datatype];
     if (data.bytes.byteLength === bytesExpected) return;
@@ -95,38 +117,47 @@ export function assertSize({ name, datatype, shape, elementCount, data }: InputT
   );
 }
 
+function dataOf(
+  { name, contents }: InferInputTensor,
+  datatype: Datatype,
+  bytes: Uint8Array | undefined,
+): TensorData {
+  if (bytes && contents && contents.filled.length > 0) {
+    throw invalidInput(name, "has contents and raw_input_contents, must have one of them");
+  }
+  return bytes ? { kind: "raw", bytes } : typedData(name, datatype, contents);
+}
+
 function typedData(
   name: string,
   datatype: Datatype,
-  contents: InferTensorContents | null | undefined,
-): InputTensor["data"] {
+  contents: TensorContents | undefined,
+): TensorData {
   const field = CONTENTS_FIELD[datatype];
-  for (const [other, values] of Object.entries(contents ?? {})) {
-    if (other !== field && Array.isArray(values) && values.length > 0) {
-      throw invalidInput(name, `${other} is filled, datatype ${datatype} goes with ${field}`);
-    }
+  const other = contents?.filled.find((filled) => filled !== field);
+  if (other) {
+    throw invalidInput(name, `${other} is filled, datatype ${datatype} goes with ${field}`);
   }
-  if (field === "int64Contents") return { kind: "int64", values: contents?.[field] ?? [] };
-  return { kind: "numbers", values: contents?.[field] ?? [] };
+  if (datatype === "FP32")
+    return { kind: "floats", values: contents?.floats ?? new Float32Array() };
+  const ints = datatype === "INT64" ? contents?.longs : contents?.ints;
+  return { kind: "ints", values: ints ?? new Int32Array() };
 }
 
 /** The numbers of an FP32 tensor. */
 export function readFloats({ data }: InputTensor): Float32Array {
   if (data.kind === "raw") return floatsOf(data.bytes);
-  if (data.kind === "numbers") return Float32Array.from(data.values);
-  throw new TypeError("an FP32 tensor has no int64 data");
+  if (data.kind === "floats") return data.values;
+  throw new TypeError("an FP32 tensor has no integers");
 }
-
-/** What stands for an integer that is no int32: as a length or row id it is refused later. */
-const OUT_OF_INT32 = -1;
 
 /**
  * The numbers of an INT32 or INT64 tensor as int32; the caller may change them. A number that does
- * not fit becomes -1, which is neither a row id nor a length.
+ * not fit becomes `OUT_OF_INT32`, which is neither a row id nor a length.
  */
 export function readInts({ data, datatype }: InputTensor): Int32Array {
-  if (data.kind === "int64") return narrowLongs(data.values);
-  if (data.kind === "numbers") return narrowNumbers(data.values);
+  if (data.kind === "ints") return data.values;
+  if (data.kind === "floats") throw new TypeError("an integer tensor has no floats");
   const ints = intsOf(data.bytes);
   return datatype === "INT64" ? narrowPairs(ints) : ints;
 }
@@ -136,24 +167,6 @@ function narrowPairs(pairs: Int32Array): Int32Array {
   const values = new Int32Array(pairs.length / 2);
   for (let i = 0; i < values.length; i++) {
     values[i] = pairs[2 * i + 1] === 0 ? pairs[2 * i]! : OUT_OF_INT32;
-  }
-  return values;
-}
-
-function narrowLongs(longs: readonly Int64[]): Int32Array {
-  const values = new Int32Array(longs.length);
-  for (let i = 0; i < values.length; i++) {
-    const { low, high } = longs[i]!;
-    values[i] = high === 0 ? low : OUT_OF_INT32;
-  }
-  return values;
-}
-
-function narrowNumbers(numbers: readonly number[]): Int32Array {
-  const values = new Int32Array(numbers.length);
-  for (let i = 0; i < values.length; i++) {
-    const value = numbers[i]!;
-    values[i] = (value | 0) === value ? value : OUT_OF_INT32;
   }
   return values;
 }

@@ -1,5 +1,6 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ModelManifest } from "../../lib/model/manifest.js";
+import { quoted } from "./input-tensor.js";
 
 /** The model as a request sees it. */
 export interface ServedModel {
@@ -79,7 +80,7 @@ export function assertServed({ manifest }: ServedModel, name: string, version: s
   if (name === manifest.name && (version === "" || version === manifest.version)) return;
   throw new ShardpoolError(
     "MODEL_NOT_FOUND",
-    `no model ${name}${version === "" ? "" : ` version ${version}`}; ` +
+    `no model ${quoted(name)}${version === "" ? "" : ` version ${quoted(version)}`}; ` +
       `${manifest.name} version ${manifest.version} is being served`,
   );
 }
