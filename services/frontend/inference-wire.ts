@@ -11,6 +11,7 @@ export const INFERENCE_SERVICE = "inference.GRPCInferenceService";
 export interface InferParameter {
   readonly boolParam?: boolean;
   readonly int64Param?: number;
+  readonly stringParam?: string;
 }
 
 export interface InferOutputTensor {
