@@ -1,8 +1,10 @@
 import {
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServerOptions,
   type ServiceDefinition,
+  setLogVerbosity,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import type { PackageDefinition } from "@grpc/proto-loader";
@@ -23,6 +25,9 @@ export interface GrpcServerOptions {
   readonly messageBytesMax: number;
   readonly serverOptions?: ServerOptions;
 }
+
+// What goes wrong is told by our own errors; grpc-js would print lines of its own between them.
+if (process.env["GRPC_VERBOSITY"] === undefined) setLogVerbosity(logVerbosity.NONE);
 
 /** A listening gRPC server with health and reflection, in the state NOT_SERVING. */
 export interface GrpcServer {

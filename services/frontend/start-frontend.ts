@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
-import { readJsonFile } from "../../lib/files.js";
+import { hashFile, readJsonFile } from "../../lib/files.js";
 import { createLog, type Logger } from "../../lib/log.js";
+import { DENSE_FILE, GOLDEN_FILE } from "../../lib/model/manifest.js";
 import { type Model, openModel } from "../../lib/model/model-directory.js";
 import { PACKAGE_ROOT } from "../../lib/package-root.js";
 import { assertPlanFitsModel, parsePlan, type ShardingPlan } from "../../lib/plan/plan.js";
@@ -65,6 +66,7 @@ export async function startFrontend(
 ): Promise<RunningFrontend> {
   const config = parseFrontendConfig(raw);
   const model = await openModel(config.modelDir);
+  await assertUntouched(model);
   const plan = parsePlan(await readJsonFile(config.planFile), config.planFile);
   assertPlanFitsModel(plan, model.manifest, model.hash);
   assertAllAddressed(plan, config);
@@ -74,6 +76,23 @@ export async function startFrontend(
   } catch (error) {
     await closeParts(parts);
     throw error;
+  }
+}
+
+/**
+ * The files that a frontend serves from are as they were made; tables are the shards' business.
+ *
+ * @throws ShardpoolError HASH_MISMATCH.
+ */
+async function assertUntouched({ dir, manifest }: Model): Promise<void> {
+  for (const file of [DENSE_FILE, GOLDEN_FILE]) {
+    const { sha256 } = await hashFile(join(dir, file));
+    const expected = manifest.files[file]?.sha256;
+    if (sha256 === expected) continue;
+    throw new ShardpoolError(
+      "HASH_MISMATCH",
+      `${join(dir, file)} has SHA-256 ${sha256.slice(0, 12)}…, the manifest says ${expected?.slice(0, 12)}…`,
+    );
   }
 }
 

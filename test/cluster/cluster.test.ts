@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { status } from "@grpc/grpc-js";
-import type { JaggedBatch } from "../../lib/jagged-batch.js";
 import { type Model, openModel } from "../../lib/model/model-directory.js";
 import { referenceForward } from "../../lib/model/reference-forward.js";
 import { referencePooled } from "../../lib/model/reference-pooled.js";
@@ -10,6 +9,7 @@ import { readDenseWeights } from "../../lib/onnx/dense-onnx-reader.js";
 import { storeFileOf } from "../../tools/cluster/build-stores.js";
 import type { LocalCluster } from "../../tools/cluster/local-cluster.js";
 import { startServiceProcess } from "../../tools/cluster/service-process.js";
+import { absoluteSums } from "../support/absolute-sums.js";
 import { InferenceClient } from "../support/inference-client.js";
 import { randomQuery } from "../support/random-query.js";
 import { tempFolder } from "../support/temp-folder.js";
@@ -98,30 +98,6 @@ function assertPooled(actual: Float32Array, expected: Float32Array, sums: Float6
     const difference = Math.abs(actual[i]! - expected[i]!);
     assert.ok(difference <= 1e-6 * sums[i]!, `value ${i}: ${actual[i]} for ${expected[i]}`);
   }
-}
-
-/** Σ|row| of every pooled value. */
-function absoluteSums(model: Model, batch: JaggedBatch): Float64Array {
-  const { features } = model.manifest;
-  const dim = model.manifest.tables[0]!.embeddingDim;
-  const sums = new Float64Array(batch.sampleCount * features.length * dim);
-  let position = 0;
-  for (const [f, feature] of features.entries()) {
-    const table = model.openTable(feature.table);
-    for (let b = 0; b < batch.sampleCount; b++) {
-      const ids = batch.values.subarray(
-        position,
-        position + batch.lengths[f * batch.sampleCount + b]!,
-      );
-      position += ids.length;
-      const rows = new Float32Array(ids.length * dim);
-      table.readRows(ids, rows);
-      const start = (b * features.length + f) * dim;
-      for (let i = 0; i < rows.length; i++) sums[start + (i % dim)]! += Math.abs(rows[i]!);
-    }
-    table.close();
-  }
-  return sums;
 }
 
 function assertClose(actual: Float32Array, expected: Float32Array): void {
