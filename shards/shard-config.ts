@@ -2,11 +2,13 @@ import { z } from "zod";
 import { parseConfig } from "../lib/config.js";
 import { LOG_LEVELS } from "../lib/log.js";
 import { DEFAULT_ENGINE_LIMITS } from "./engine/engine-limits.js";
+import { DEFAULT_READER_COUNT } from "./engine/lookup-engine.js";
 
 /** Every number that a shard runs by unless told otherwise. */
 export const SHARD_DEFAULTS = {
   listenAddress: "127.0.0.1:8100",
   ...DEFAULT_ENGINE_LIMITS,
+  readerCount: DEFAULT_READER_COUNT,
   /** Lookups taken from all streams and not yet answered; one frontend sends up to as many. */
   lookupsInFlightMax: 256,
   /** What a lookup in flight may take to end after SIGTERM. */
@@ -48,6 +50,8 @@ const shardConfigSchema = z.strictObject({
     .default(SHARD_DEFAULTS.missedBytesMax),
   waitingMax: z.int().min(1).max(65_536).default(SHARD_DEFAULTS.waitingMax),
   queuedMax: z.int().min(0).max(65_536).default(SHARD_DEFAULTS.queuedMax),
+  /** Threads that read blocks; 0 reads them between lookups, on the thread that serves. */
+  readerCount: z.int().min(0).max(64).default(SHARD_DEFAULTS.readerCount),
   lookupsInFlightMax: z.int().min(1).max(65_536).default(SHARD_DEFAULTS.lookupsInFlightMax),
   drainTimeoutMs: z.int().min(0).max(3_600_000).default(SHARD_DEFAULTS.drainTimeoutMs),
   logLevel: z.enum(LOG_LEVELS).default(SHARD_DEFAULTS.logLevel),

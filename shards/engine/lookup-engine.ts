@@ -1,15 +1,20 @@
+import { statSync } from "node:fs";
+import { totalmem } from "node:os";
 import { type Clock, systemClock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardingPlan } from "../../lib/plan/plan.js";
 import { openShardStore, type ShardStore } from "../store/shard-store.js";
-import { rowCountOf, type StoreCatalog, type StoredPartition } from "../store/store-catalog.js";
-import { BlockFetcher, reasonToGiveUp } from "./block-fetcher.js";
+import type { StoreCatalog, StoredPartition } from "../store/store-catalog.js";
+import { BlockFetcher } from "./block-fetcher.js";
+import { reasonToGiveUp } from "./block-wait.js";
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from "./engine-limits.js";
+import { plannedPartitions, sharedOut } from "./held-partitions.js";
 import { LookupJob, type PartitionWants } from "./lookup-job.js";
 import { type LookupReply, type LookupRequest, validateLookup } from "./lookup-request.js";
 import { LookupTally } from "./lookup-tally.js";
-import { type CachedPartition, layOutMemory } from "./memory-layout.js";
+import { layOutMemory } from "./memory-layout.js";
 import { type PartitionCache, slotBytesOf } from "./partition-cache.js";
+import { readerPoolBytesOf } from "./readers/reader-pool.js";
 import { WaitingRoom } from "./waiting-room.js";
 
 export interface LookupEngineOptions {
@@ -23,6 +28,12 @@ export interface LookupEngineOptions {
   /** Bound on all memory of the engine; no bound unless told. */
   readonly memoryBytesMax?: number;
   readonly limits?: Partial<EngineLimits>;
+  /** Threads that read blocks; with 0 they are read between lookups. `DEFAULT_READER_COUNT` unless told. */
+  readonly readerCount?: number;
+  /** Whether block reads map the store into memory; unless told, when memory could hold it twice. */
+  readonly mapsStore?: boolean;
+  /** The readers' program; tests have their own. */
+  readonly readerThread?: URL;
   readonly clock?: Clock;
 }
 
@@ -48,6 +59,8 @@ export interface LookupEngine {
   readonly limits: EngineLimits;
   /** Bytes of memory the engine can come to. */
   readonly memoryBytes: number;
+  /** Reader threads that are at work or at rest now; they start as they are wanted. */
+  readonly openReaderCount: number;
   /**
    * Sums the rows of every bag. A lookup whose rows are all in memory is done before this returns;
    * one that misses waits without holding others up.
@@ -69,7 +82,9 @@ export interface LookupEngine {
  * when the store lacks a partition of the plan, and what `openShardStore` throws.
  */
 export function openLookupEngine(options: LookupEngineOptions): LookupEngine {
-  const store = openShardStore(options.storePath);
+  const store = openShardStore(options.storePath, {
+    ...(options.mapsStore !== undefined && { mapsFile: options.mapsStore }),
+  });
   try {
     return createEngine(store, options);
   } catch (error) {
@@ -85,14 +100,18 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
     ? plannedPartitions(store, options.plan, options.shardId ?? store.catalog.shardId)
     : sharedOut(store.catalog.partitions, options.cacheBytes);
   const { caches, bytes } = layOutMemory(cached, store);
-  const memoryBytes = bytes + limits.waitingMax * limits.missedBytesMax;
+  const readers = readerOptions(store, options);
+  const memoryBytes =
+    bytes +
+    limits.waitingMax * limits.missedBytesMax +
+    readerPoolBytesOf(readers.readerCount, readers.blockBytesMax);
   if (options.memoryBytesMax !== undefined && memoryBytes > options.memoryBytesMax) {
     throw new ShardpoolError(
       "CONFIG_INVALID",
       `the caches and their index need ${memoryBytes} bytes, memoryBytesMax is ${options.memoryBytesMax}`,
     );
   }
-  const fetcher = new BlockFetcher(store, clock);
+  const fetcher = new BlockFetcher(store, clock, readers);
   const lookups = new Lookups(caches, fetcher, limits, clock);
   return {
     catalog: store.catalog,
@@ -102,6 +121,9 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
     })),
     limits,
     memoryBytes,
+    get openReaderCount() {
+      return fetcher.openReaderCount;
+    },
     lookup: (request) => lookups.lookup(request),
     counters: (partition) => countersOf(caches[partition]!),
     close: () => {
@@ -111,47 +133,25 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   };
 }
 
-function plannedPartitions(
-  store: ShardStore,
-  plan: ShardingPlan,
-  shardId: string,
-): CachedPartition[] {
-  if (plan.model.hash !== store.catalog.modelHash) {
-    throw new ShardpoolError(
-      "PLAN_MISMATCH",
-      `the plan is for model ${plan.model.name} version ${plan.model.version} (${plan.model.hash.slice(0, 12)}), ` +
-        `${store.path} holds ${store.catalog.modelName} version ${store.catalog.modelVersion} (${store.catalog.modelHash.slice(0, 12)})`,
-    );
-  }
-  const storedById = new Map(store.catalog.partitions.map((stored) => [stored.id, stored]));
-  const planned = plan.partitions.filter((partition) => partition.shards.includes(shardId));
-  if (planned.length === 0) {
-    throw new ShardpoolError("PLAN_MISMATCH", `the plan puts no partition on shard ${shardId}`);
-  }
-  return planned.map(({ id, table, cacheBytes }) => {
-    const partition = storedById.get(id);
-    if (partition === undefined) {
-      throw new ShardpoolError(
-        "PLAN_MISMATCH",
-        `${store.path} lacks partition ${id} of table ${table}, which the plan puts on ${shardId}`,
-      );
-    }
-    return { partition, cacheBytes };
-  });
+/** Readers enough to keep a disk busy; see docs/BENCHMARKS.md, SSD tier. */
+export const DEFAULT_READER_COUNT = 4;
+
+function readerOptions(store: ShardStore, options: LookupEngineOptions) {
+  const { storePath, readerCount = DEFAULT_READER_COUNT, readerThread } = options;
+  return {
+    readerCount,
+    ...(readerThread && { threadFile: readerThread }),
+    mapsFile: options.mapsStore ?? fitsPageCache(storePath),
+    blockBytesMax: Math.max(...store.catalog.partitions.map(slotBytesOf)),
+  };
 }
 
-function sharedOut(
-  partitions: readonly StoredPartition[],
-  cacheBytes: number | undefined,
-): CachedPartition[] {
-  const bytesOf = (partition: StoredPartition): number =>
-    rowCountOf(partition) * partition.rowBytes;
-  const total = partitions.reduce((sum, partition) => sum + bytesOf(partition), 0);
-  const share = cacheBytes === undefined ? 1 : Math.min(1, cacheBytes / total);
-  return partitions.map((partition) => ({
-    partition,
-    cacheBytes: Math.floor(bytesOf(partition) * share),
-  }));
+/**
+ * Whether the page cache can be expected to hold the whole store. Then mapping it is right: what the
+ * kernel reads around a block is wanted sooner or later. Else it would drive out what is.
+ */
+function fitsPageCache(storePath: string): boolean {
+  return statSync(storePath).size <= totalmem() / 2;
 }
 
 function countersOf(cache: PartitionCache): PartitionCounters {

@@ -57,9 +57,10 @@ function engineOptions(
 ): Parameters<typeof openLookupEngine>[0] {
   const { sampleCountMax, valueCountMax, replyBytesMax } = config;
   const { missedBytesMax, waitingMax, queuedMax } = config;
-  const { shardId, cacheBytes, memoryBytesMax } = config;
+  const { shardId, cacheBytes, memoryBytesMax, readerCount } = config;
   return {
     storePath: config.storeFile,
+    readerCount,
     limits: { sampleCountMax, valueCountMax, replyBytesMax, missedBytesMax, waitingMax, queuedMax },
     ...(plan && { plan }),
     ...(shardId !== undefined && { shardId }),

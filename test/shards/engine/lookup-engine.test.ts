@@ -62,7 +62,9 @@ describe("LookupEngine", () => {
         fc.constantFrom(300, 5000, 1024 * 1024),
         fc.integer({ min: 1, max: 12 }),
         fc.constantFrom("identity" as const, "placed" as const),
-        async (seed, cacheBytes, missedBytesMax, sampleCount, order) => {
+        // A reader costs a tenth of a second to start.
+        fc.nat(9).map((draw) => (draw === 0 ? 2 : 0)),
+        async (seed, cacheBytes, missedBytesMax, sampleCount, order, readerCount) => {
           const plan = makePlan(
             model,
             choices.map((choice) => ({ ...choice, cacheBytes })),
@@ -70,7 +72,12 @@ describe("LookupEngine", () => {
             order === "placed" ? stats.hash : null,
           );
           const storePath = storePaths[order];
-          const engine = openLookupEngine({ storePath, plan, limits: { missedBytesMax } });
+          const engine = openLookupEngine({
+            storePath,
+            plan,
+            limits: { missedBytesMax },
+            readerCount,
+          });
           try {
             const random = new Random(seed, "lookups");
             for (let i = 0; i < 3; i++) {

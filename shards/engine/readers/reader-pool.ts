@@ -1,0 +1,109 @@
+import { type BlockRead, BlockReader, type ReadChunk } from "./block-reader.js";
+import { readerMemoryBytesOf, readerShapeFor } from "./reader-memory.js";
+
+export interface ReaderPoolOptions {
+  readonly storePath: string;
+  /** Threads; 0 is none. */
+  readonly readerCount: number;
+  /** Whether readers map the store into memory instead of reading its pages. */
+  readonly mapsFile: boolean;
+  /** Row bytes of the store's largest block. */
+  readonly blockBytesMax: number;
+  /** The threads' program; tests have their own. */
+  readonly threadFile?: URL;
+}
+
+/** Resident memory of a reader thread beside what it shares; measured, see lookup-memory. */
+const THREAD_BYTES = 12 * 1024 * 1024;
+
+/** Readers that may end of themselves; past it something is wrong with them, and there are none. */
+const ENDED_MAX = 16;
+
+const THREAD_FILE = new URL("./reader-thread.js", import.meta.url);
+
+/** Bytes of memory that readers come to. */
+export function readerPoolBytesOf(readerCount: number, blockBytesMax: number): number {
+  const perReader = THREAD_BYTES + readerMemoryBytesOf(readerShapeFor(blockBytesMax));
+  return readerCount * perReader;
+}
+
+/** Threads that read blocks. They start one by one as they are wanted: each costs memory and a start. */
+export class ReaderPool<Read extends BlockRead> {
+  readonly chunkBlocks: number;
+  readonly #options: ReaderPoolOptions;
+  readonly #onChunk: (chunk: ReadChunk<Read>) => void;
+  readonly #onRoom: () => void;
+  #readers: BlockReader<Read>[] = [];
+  #isClosed = false;
+  #endedCount = 0;
+
+  /** @param onRoom Called whenever a reader can take a chunk that could not before. */
+  constructor(
+    options: ReaderPoolOptions,
+    onChunk: (chunk: ReadChunk<Read>) => void,
+    onRoom: () => void,
+  ) {
+    this.#options = options;
+    this.chunkBlocks = readerShapeFor(options.blockBytesMax).chunkBlocks;
+    this.#onChunk = onChunk;
+    this.#onRoom = onRoom;
+  }
+
+  /** Starts one more reader, when more are allowed and none is starting. */
+  grow(): void {
+    if (this.#isClosed || this.#readers.length >= this.#readerCountMax) return;
+    if (this.#readers.every((reader) => reader.isOpen)) this.#addReader();
+  }
+
+  /** Whether there is no reader and none will be. */
+  get isEmpty(): boolean {
+    return this.#readerCountMax === 0;
+  }
+
+  /** Readers that have opened the store. */
+  get openCount(): number {
+    return this.#readers.filter((reader) => reader.isOpen).length;
+  }
+
+  /** Chunks that readers would take now. */
+  get roomCount(): number {
+    return this.#readers.reduce((sum, { roomCount }) => sum + roomCount, 0);
+  }
+
+  get #readerCountMax(): number {
+    return this.#endedCount > ENDED_MAX ? 0 : this.#options.readerCount;
+  }
+
+  /** Gives a chunk to the reader with most room; the caller has looked at `roomCount`. */
+  submit(reads: readonly Read[]): void {
+    const reader = this.#readers.reduce((best, other) =>
+      other.roomCount > best.roomCount ? other : best,
+    );
+    reader.submit(reads);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const reader of this.#readers) reader.close();
+    this.#readers = [];
+  }
+
+  #addReader(): void {
+    const { storePath, mapsFile, blockBytesMax, threadFile = THREAD_FILE } = this.#options;
+    const shape = readerShapeFor(blockBytesMax);
+    const reader = new BlockReader<Read>(
+      { storePath, mapsFile, shape, threadFile },
+      this.#onRoom,
+      (chunk) => this.#onChunk(chunk),
+      () => this.#remove(reader),
+    );
+    this.#readers.push(reader);
+  }
+
+  /** Another starts when it is wanted. */
+  #remove(ended: BlockReader<Read>): void {
+    this.#readers = this.#readers.filter((reader) => reader !== ended);
+    this.#endedCount++;
+    if (!this.#isClosed) this.#onRoom();
+  }
+}
