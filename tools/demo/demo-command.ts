@@ -29,11 +29,11 @@ export function demoCommand(): Command {
     .option("--seed <n>", "seed of the model, the log and the arrivals", "1")
     .option("--shards <n>", "embedding shards to start", "4")
     .option("--seconds <n>", "how long to send load, after 2 s of warm-up", "15")
-    .option("--qps <n>", "queries a second to offer; a query has 270 samples on average", "3")
+    .option("--qps <n>", "queries a second to offer; a query has 270 samples on average", "5")
     .option("--rows <n>", "rows of all tables together", "2000000")
     .option("--samples <n>", "samples in the click log", "40000")
     .option("--fresh", "make everything anew instead of reusing an earlier run's files")
-    .option("--json <file>", "also write the latency report as JSON")
+    .option("--json <file>", "write the latency report as JSON here too")
     .addHelpText(
       "after",
       "\nExamples:\n  npm start\n  shardpool demo --shards 2 --seconds 30 --qps 20\n\n" +

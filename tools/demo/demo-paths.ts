@@ -9,6 +9,11 @@ export interface DemoPaths {
   readonly plan: string;
   readonly stores: string;
   readonly logs: string;
+  /** The latency report as a page, and as JSON. */
+  readonly report: string;
+  readonly result: string;
+  /** As it was given. */
+  readonly folder: string;
   /** Which command made which of the above. */
   readonly record: string;
 }
@@ -23,6 +28,9 @@ export function demoPaths(dir: string): DemoPaths {
     plan: join(dir, "plan.json"),
     stores: resolve(dir, "stores"),
     logs: resolve(dir, "logs"),
+    report: join(dir, "report.html"),
+    result: join(dir, "result.json"),
+    folder: dir,
     record: resolve(dir, "demo.json"),
   };
 }

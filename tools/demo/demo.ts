@@ -53,7 +53,7 @@ async function serveAndMeasure(
   const cluster = await startDemoCluster(paths, plan);
   try {
     const failed = cluster.failed.then((error) => Promise.reject(error));
-    await Promise.race([measureCluster(cluster, options, paths, signal), failed]);
+    await Promise.race([measureCluster(cluster, plan, options, paths, signal), failed]);
   } finally {
     await cluster.stop();
   }

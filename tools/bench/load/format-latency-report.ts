@@ -7,7 +7,7 @@ import type { LatencySummary } from "./latency-histogram.js";
 import type { LatencyResult } from "./latency-result.js";
 import { STAGES } from "./stages.js";
 
-const BAR_WIDTH = 32;
+const BAR_WIDTH = 20;
 
 /** The report of a run as text for people: what was asked, what was had, and where the time went. */
 export function formatLatencyReport(result: LatencyResult): string {

@@ -50,7 +50,13 @@ export async function measureQueries(
         : await measureLoad(client, queries, options, both, hooks);
       const shards = await probe.result();
       const isWhole = load.endedBy === "schedule" && options.shuffleIds;
-      const shuffled = isWhole ? await measureShuffledAuc(client, source, options) : null;
+      const shuffled = isWhole
+        ? await measureShuffledAuc(client, source, {
+            seed: options.seed,
+            // As many as were measured: more would only take longer.
+            queryCountMax: Math.min(options.queryCountMax, Math.max(1, load.recorder.dueCount)),
+          })
+        : null;
       return describeResult({
         ...{ source, options, environment, load, meter, shards, generator, shuffled, queries },
       });
