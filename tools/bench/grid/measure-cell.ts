@@ -113,6 +113,8 @@ async function measureInTurns(
 ): Promise<Measurement> {
   const { frontend, shards } = cluster.topology();
   const clusterPids = Object.fromEntries([frontend, ...shards].map(({ name, pid }) => [name, pid]));
+  await warmUp(frontend.address, bench);
+  await warmUp(single.ready.address, bench);
   const runs = { cluster: [] as LatencyResult[], single: [] as LatencyResult[] };
   for (let round = 0; round < bench.options.rounds; round++) {
     const sides =
@@ -144,6 +146,13 @@ async function measureInTurns(
     },
     p50RatioRange: { low: Math.min(...p50Ratios), high: Math.max(...p50Ratios) },
   };
+}
+
+/** The whole log once, so that neither side's first run reads what the other's has in memory. */
+async function warmUp(target: string, { options, source, signal }: GridBench): Promise<void> {
+  const { model: modelDir, clicks: clicksFile } = options;
+  const onePass = { scenario: "offline", window: 2, seconds: 0.001, warmupSeconds: 0 } as const;
+  await measureQueries(source, { target, modelDir, clicksFile, ...onePass }, { signal });
 }
 
 async function measureOnce(
