@@ -17,7 +17,7 @@ export function formatLatencyReport(result: LatencyResult): string {
     formatLatencies(result),
     formatErrors(result),
     formatStages(result),
-    formatRows(result),
+    [formatRows(result), formatTraffic(result)].filter((line) => line !== "").join("\n"),
     formatAuc(result),
     formatProcesses(result),
     formatShards(result),
@@ -36,12 +36,19 @@ function formatHead(result: LatencyResult): string {
     `Latency of ${model.name} version ${model.version} at ${target}${epochs}`,
     `${describeLoop(result)}; ${result.warmupSeconds} s warm-up apart, ${result.seconds} s measured`,
     `${formatCount(clicks.queryCount)} queries from ${clicks.file}${part}, ${samples.toFixed(1)} samples each on average`,
-    `${environment.coreCount} cores (${environment.cpu}), Node ${environment.node}, load average ${environment.loadAverageBefore.toFixed(1)} before`,
+    `${environment.coreCount} cores (${environment.cpu}), ${formatBytes(environment.memoryBytes)}, load average ${environment.loadAverageBefore.toFixed(1)} before`,
+    describeSoftware(environment),
     ...(result.endedBy === "interrupt" ? ["PARTIAL: interrupted; this is what was measured"] : []),
     ...(result.endedBy === "target-lost"
       ? ["PARTIAL: the target was lost; this is what came before"]
       : []),
   ].join("\n");
+}
+
+function describeSoftware(environment: LatencyResult["environment"]): string {
+  const { shardpoolVersion, commit, node, kernel } = environment;
+  const from = commit === null ? "" : ` (${commit.replace(/^([0-9a-f]{12})[0-9a-f]*/, "$1")})`;
+  return `shardpool ${shardpoolVersion}${from}, Node ${node}, Linux ${kernel}`;
 }
 
 /** How queries were sent: what a latency may be called depends on it. */
@@ -149,6 +156,11 @@ function formatRows({ hitRatio, rowsHit, rowsMissed, blocksRead }: LatencyResult
     `rows     ${formatCount(rowsHit + rowsMissed)} looked up, ${formatPercent(hitRatio)} from memory, ` +
     `${formatCount(rowsMissed)} from SSD in ${formatCount(blocksRead)} blocks`
   );
+}
+
+function formatTraffic({ requestBytes, replyBytes, answeredCount }: LatencyResult): string {
+  if (answeredCount === 0) return "";
+  return `bytes    ${formatBytes(requestBytes)} sent, ${formatBytes(replyBytes)} received; ${formatBytes(Math.round(requestBytes / answeredCount))} a query`;
 }
 
 function formatAuc({ auc }: LatencyResult): string {

@@ -39,7 +39,7 @@ export const COLORS = {
   amber: "#b8860b",
   sky: "#56b4e9",
   grey: "#9a9a9a",
-  light: "#d9dee4",
+  light: "#bcc5cf",
 } as const;
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";

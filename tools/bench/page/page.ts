@@ -10,7 +10,7 @@ h1 { font-size: 24px; line-height: 1.25; margin: 0 0 4px; }
 h2 { font-size: 18px; margin: 36px 0 8px; }
 .sub { color: #565d66; margin: 0 0 16px; overflow-wrap: anywhere; }
 .banner { background: #fff3e0; border-left: 4px solid #d55e00; padding: 8px 12px; margin: 12px 0; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 10px; margin: 16px 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(126px, 1fr)); gap: 10px; margin: 16px 0; }
 .tile { background: #fff; border: 1px solid #e3e6ea; border-radius: 8px; padding: 10px 12px; }
 .tile b { display: block; font-size: 22px; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tile span { color: #565d66; font-size: 13px; }
@@ -21,7 +21,7 @@ figure svg { display: block; max-width: 100%; height: auto; }
 .narrow { display: none; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }
-th, td { text-align: right; padding: 4px 10px; border-bottom: 1px solid #eceef1; white-space: nowrap; }
+th, td { text-align: right; padding: 4px 8px; border-bottom: 1px solid #eceef1; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td.text, th.text { text-align: left; white-space: normal; }
 th { color: #565d66; font-weight: 600; }
