@@ -44,7 +44,7 @@ describe("shardpool bench latency", { concurrency: 3 }, () => {
       stdout += chunk.toString();
     });
     const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
-    await waitFor("some queries", () => server.served.length > 10);
+    await waitFor("some queries", () => server.served.length > 10, 30_000);
 
     child.kill("SIGINT");
 
@@ -60,7 +60,7 @@ describe("shardpool bench latency", { concurrency: 3 }, () => {
       ...commandLine(server, ["--qps", "100", "--seconds", "60", "--warmup-seconds", "0"]),
       ...["--json", json],
     ]);
-    await waitFor("some queries", () => server.served.length > 10);
+    await waitFor("some queries", () => server.served.length > 10, 30_000);
     await server.stop();
 
     const { exitCode, stdout, stderr } = await running;
