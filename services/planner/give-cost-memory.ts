@@ -67,6 +67,8 @@ function pooledBudgets(
   budgetBytes: number,
 ): number[] {
   const { blockBytes, blockMissUs, messageUs } = coefficients;
+  const rowBytes = placed.map((entries) => sumOf(entries.map(({ draft }) => draft.bytes)));
+  if (sumOf(rowBytes) <= budgetBytes) return rowBytes;
   const curves = placed.map((entries) => shardMissCurveOf(draftsOf(entries), blockBytes));
   const memoryUs = placed.map((entries) =>
     entries.reduce((sum, { draft }) => sum + draft.memoryUs, messageUs),
@@ -123,6 +125,11 @@ function leastWhere(low: number, high: number, holds: (value: number) => boolean
 }
 
 function give(placed: readonly Placed[], budgetBytes: number, blockBytes: number): void {
+  const rowBytes = sumOf(placed.map(({ draft }) => draft.bytes));
+  if (rowBytes <= budgetBytes) {
+    for (const entry of placed) entry.cacheBytes = entry.draft.bytes;
+    return;
+  }
   const weights = placed.map(({ queryShare }) => queryShare);
   const bytes = shareByMisses(draftsOf(placed), budgetBytes, blockBytes, weights);
   for (const [i, entry] of placed.entries()) entry.cacheBytes = bytes[i]!;

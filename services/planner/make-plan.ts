@@ -49,7 +49,7 @@ export interface PlanRequest {
 export function makePlan(request: PlanRequest): ShardingPlan {
   const { manifest, modelHash, constraints = NO_CONSTRAINTS } = request;
   assertConstraintsApply(constraints, manifest, request.shards);
-  assertStrategyCan(request.strategy, constraints, request.replicasMax ?? 1);
+  assertStrategyCan(request.strategy, constraints, request.replicasMax ?? 1, request.memory);
   const task = taskOf(request, constraints);
   const held = hold(request, task);
   const bound = boundFor(held, task);

@@ -1,4 +1,5 @@
 import { ShardpoolError } from "../../lib/errors.js";
+import type { MemoryRule } from "./give-memory.js";
 import type { PlanConstraints } from "./plan-constraints.js";
 
 /** How a plan is made; `docs/` and `plan make --help` say when each is the one to take. */
@@ -13,27 +14,28 @@ export const STRATEGIES = {
 export type Strategy = keyof typeof STRATEGIES;
 
 /**
- * Refuses wishes that only the `cost` strategy can fulfil.
+ * Refuses wishes that the strategy, or the way memory is given out, cannot fulfil.
  *
- * @throws ShardpoolError CONFIG_INVALID.
+ * @throws ShardpoolError CONFIG_INVALID, with every problem found.
  */
 export function assertStrategyCan(
   strategy: Strategy,
   { pin, whole, together }: PlanConstraints,
   replicasMax: number,
+  memory: MemoryRule,
 ): void {
-  if (strategy === "cost") return;
+  const problems: string[] = [];
   const wishes = Object.keys(pin).length + whole.length + together.length;
-  if (wishes > 0) {
-    throw new ShardpoolError(
-      "CONFIG_INVALID",
-      `strategy ${strategy} knows no constraints, only cost does (got ${wishes})`,
+  if (strategy !== "cost" && wishes > 0) {
+    problems.push(`strategy ${strategy} knows no constraints, only cost does (got ${wishes})`);
+  }
+  if (strategy !== "cost" && replicasMax > 1) {
+    problems.push(`strategy ${strategy} makes no replicas, only cost does (up to ${replicasMax})`);
+  }
+  if (strategy === "cost" && replicasMax > 1 && memory.kind === "fraction") {
+    problems.push(
+      `replicas (up to ${replicasMax}) need each shard's memory, a fraction of row bytes leaves none for them`,
     );
   }
-  if (replicasMax > 1) {
-    throw new ShardpoolError(
-      "CONFIG_INVALID",
-      `strategy ${strategy} makes no replicas, only cost does (asked for up to ${replicasMax})`,
-    );
-  }
+  if (problems.length > 0) throw new ShardpoolError("CONFIG_INVALID", problems.join("; "));
 }

@@ -31,8 +31,14 @@ export const arbitraryPlanRequest: fc.Arbitrary<PlanRequest> = fc
     fraction: fc.option(fc.constantFrom(0, 0.1, 0.6, 1)),
     hasStats: fc.boolean(),
     querySamples: fc.constantFrom(1, 100),
+    replicasMax: fc.constantFrom(1, 1, 2, 3),
+    wishes: fc.array(fc.constantFrom("free", "free", "whole", "pinned", "grouped", "grouped"), {
+      minLength: 8,
+      maxLength: 8,
+    }),
   })
-  .map(({ tables, shards, strategy, fraction, hasStats, querySamples }): PlanRequest => {
+  .map((drawn): PlanRequest => {
+    const { tables, shards, strategy, fraction, hasStats, querySamples } = drawn;
     const named = tables.map((table, i) => ({ ...table, name: `t${i}` }));
     // A model needs one feature at least.
     const manifest = planManifest([...named, { name: "read", rowCount: 5 }] as PlanTable[]);
@@ -50,5 +56,34 @@ export const arbitraryPlanRequest: fc.Arbitrary<PlanRequest> = fc
       strategy,
       epoch: 1,
       querySamples,
+      ...(strategy === "cost" ? costWishes(drawn, named.length) : {}),
     };
   });
+
+/** What only strategy `cost` may be asked for. */
+function costWishes(
+  drawn: {
+    readonly wishes: readonly string[];
+    readonly replicasMax: number;
+    readonly fraction: number | null;
+    readonly shards: readonly unknown[];
+  },
+  tableCount: number,
+): Pick<PlanRequest, "constraints" | "replicasMax"> {
+  const tablesWith = (wish: string): string[] =>
+    drawn.wishes
+      .slice(0, tableCount)
+      .flatMap((candidate, i) => (candidate === wish ? [`t${i}`] : []));
+  const grouped = tablesWith("grouped");
+  return {
+    // Pooled memory has no replicas.
+    replicasMax: drawn.fraction === null ? drawn.replicasMax : 1,
+    constraints: {
+      pin: Object.fromEntries(
+        tablesWith("pinned").map((table, i) => [table, `s${i % drawn.shards.length}`]),
+      ),
+      whole: tablesWith("whole"),
+      together: grouped.length < 2 ? [] : [grouped],
+    },
+  };
+}

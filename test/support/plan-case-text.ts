@@ -14,6 +14,10 @@ import { type PlanTable, planManifest, planStats } from "./plan-cases.js";
  *     shard s0 memory 100000 disk 500000 weight 1  (memory, disk and weight may be left out)
  *     table ads rows 1000 dim 16 dtype int8 group left pooling 3,1
  *     counts ads 100x5 1x20                        (5 rows read 100 times, then 20 rows once; by row id)
+ *     replicas 2
+ *     pin ads s0
+ *     whole ads
+ *     together ads users
  */
 export function parsePlanCase(text: string): PlanRequest {
   const tables: PlanTable[] = [];
@@ -22,6 +26,10 @@ export function parsePlanCase(text: string): PlanRequest {
   let memory: MemoryRule = { kind: "fraction", fraction: 1 };
   let strategy: Strategy = "load";
   let querySamples = 100;
+  let replicasMax = 1;
+  const pin: Record<string, string> = {};
+  const whole: string[] = [];
+  const together: string[][] = [];
   for (const line of text.split("\n").filter((candidate) => /^\w/.test(candidate))) {
     const [word = "", name = "", ...rest] = line.trim().split(/\s+/);
     if (word === "strategy") strategy = strategyNamed(name);
@@ -30,6 +38,10 @@ export function parsePlanCase(text: string): PlanRequest {
     else if (word === "shard") shards.push(shardOf(name, pairsOf(rest)));
     else if (word === "table") tables.push(tableOf(name, pairsOf(rest)));
     else if (word === "counts") counts[name] = rest.flatMap(runOf);
+    else if (word === "replicas") replicasMax = Number(name);
+    else if (word === "pin") pin[name] = rest[0] ?? "";
+    else if (word === "whole") whole.push(name);
+    else if (word === "together") together.push([name, ...rest]);
     else throw new RangeError(`no such line in a plan case: ${line}`);
   }
   const manifest = planManifest(tables);
@@ -47,6 +59,8 @@ export function parsePlanCase(text: string): PlanRequest {
     epoch,
     coefficients,
     querySamples,
+    replicasMax,
+    constraints: { pin, whole, together },
   };
 }
 
@@ -61,7 +75,8 @@ export function planText(plan: ShardingPlan): string {
         (partition) =>
           `  ${partition.table} rows ${partition.rowStart}-${partition.rowEnd}` +
           ` columns ${partition.columnStart}-${partition.columnEnd}` +
-          ` cache ${partition.cacheBytes} pinned ${partition.pinnedRows}`,
+          ` cache ${partition.cacheBytes} pinned ${partition.pinnedRows}` +
+          (partition.shards.length > 1 ? ` replicas ${partition.shards.join(" ")}` : ""),
       ),
   ]);
   return `${lines.join("\n")}\n`;

@@ -1,6 +1,7 @@
 import type { Random } from "../../../lib/random.js";
 import type { CostUnit, UnitSource } from "./cost-units.js";
 import type { ShardSums } from "./shard-sums.js";
+import { bestShift } from "./shift-boundary.js";
 import { bestSplit } from "./split-move.js";
 
 /** Units that change shards in one step. */
@@ -29,13 +30,13 @@ const TARGETS_MAX = 24;
 const DRAFT_WORK = 60;
 
 /** A split costs CPU on every query: it has to beat moves and swaps by this share of the slowest. */
-const SPLIT_GAIN_MIN = 0.002;
+const SPLIT_GAIN_MIN = 0.005;
 
 /** Moves below this gain only shift rounding about. */
 const GAIN_MIN = 1e-6;
 
 /** Random changes undone in a row before the search is taken to be at its end. */
-const KICKS_MAX = 40;
+const KICKS_MAX = 16;
 
 /**
  * Improves a placement by moving, swapping and splitting what lies on the slowest shard, until it is
@@ -94,8 +95,10 @@ export class LocalSearch {
     const targets = this.#targetsFor(slowest);
     const moved = this.#bestMoveOrSwap(slowest, targets, limitUs);
     if (moved !== undefined && moved.slowestUs <= this.#limits.goodEnoughUs) return moved;
-    const splitLimitUs = (moved?.slowestUs ?? limitUs) - SPLIT_GAIN_MIN * slowest.costUs;
-    return bestSplit(slowest, targets, this.#source, splitLimitUs) ?? moved;
+    const shifted = bestShift(slowest, targets, this.#source, moved?.slowestUs ?? limitUs) ?? moved;
+    if (shifted !== undefined && shifted.slowestUs <= this.#limits.goodEnoughUs) return shifted;
+    const splitLimitUs = (shifted?.slowestUs ?? limitUs) - SPLIT_GAIN_MIN * slowest.costUs;
+    return bestSplit(slowest, targets, this.#source, splitLimitUs) ?? shifted;
   }
 
   #targetsFor(slowest: ShardSums): ShardSums[] {

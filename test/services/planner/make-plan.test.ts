@@ -27,7 +27,7 @@ describe("makePlan()", () => {
         assert.deepEqual(parsePlan(JSON.parse(JSON.stringify(plan))), plan);
         assertPlanFitsModel(plan, request.manifest, request.modelHash);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 
@@ -51,7 +51,55 @@ describe("makePlan()", () => {
           if (request.memory.kind === "given") assert.deepEqual(spec, asked);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
+    );
+  });
+
+  it("respects constraints, and the number of copies allowed", () => {
+    fc.assert(
+      fc.property(arbitraryPlanRequest, (request) => {
+        const plan = planOrMisfit(request);
+        const { constraints, replicasMax = 1 } = request;
+        if (plan === undefined || constraints === undefined) return;
+
+        const partsOf = (table: string): ShardingPlan["partitions"][number][] =>
+          plan.partitions.filter((partition) => partition.table === table);
+        for (const [table, shard] of Object.entries(constraints.pin)) {
+          assert.deepEqual(
+            partsOf(table).map(({ shards }) => shards),
+            [[shard]],
+          );
+        }
+        for (const table of constraints.whole) assert.equal(partsOf(table).length, 1);
+        for (const tables of constraints.together) {
+          const holders = tables.flatMap(partsOf).map(({ shards }) => shards.join(" "));
+          assert.equal(holders.length, tables.length);
+          assert.equal(new Set(holders).size, 1, holders.join(", "));
+        }
+        for (const { shards } of plan.partitions) assert.ok(shards.length <= replicasMax);
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  it("estimates each shard at the sum of what it holds", () => {
+    fc.assert(
+      fc.property(arbitraryPlanRequest, (request) => {
+        const plan = planOrMisfit(request);
+        if (plan === undefined) return;
+
+        for (const { shard, costUs, costParts } of plan.estimate) {
+          const weight = plan.shards.find(({ id }) => id === shard)?.weight ?? 1;
+          const held = plan.partitions
+            .filter(({ shards }) => shards.includes(shard))
+            .reduce((sum, part) => sum + (part.estimate?.costUs ?? 0) / part.shards.length, 0);
+          const messageUs = costParts?.messageUs ?? 0;
+          assert.ok(Math.abs(messageUs + held / weight - costUs) < 1e-6 * costUs);
+          const parts = Object.values(costParts ?? {}).reduce((sum, us) => sum + us, 0);
+          assert.ok(Math.abs(parts - costUs) < 1e-6 * costUs);
+        }
+      }),
+      { numRuns: 50 },
     );
   });
 
@@ -65,7 +113,7 @@ describe("makePlan()", () => {
         assert.ok(slowestUs > 0 && slowestUs >= boundUs * (1 - 1e-8), `${slowestUs} ${boundUs}`);
         assert.equal(slowestUs, Math.max(...plan.estimate.map(({ costUs }) => costUs)));
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
