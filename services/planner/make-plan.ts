@@ -1,6 +1,7 @@
 import type { ModelManifest } from "../../lib/model/manifest.js";
 import { assertPlanFitsModel, type ShardingPlan, type ShardSpec } from "../../lib/plan/plan.js";
 import type { AccessStatsFile } from "../../lib/stats/access-stats-file.js";
+import { placementBoundOf } from "./bounds/placement-bound.js";
 import { type BoundRequest, type SlowestBound, slowestBoundOf } from "./bounds/slowest-bound.js";
 import { compareIds } from "./compare-ids.js";
 import { type CostRequest, findsRoom, placeByCost } from "./cost/place-by-cost.js";
@@ -8,6 +9,7 @@ import { type CostCoefficients, DEFAULT_COEFFICIENTS } from "./cost-model.js";
 import { doesNotFit } from "./does-not-fit.js";
 import { giveCostMemory } from "./give-cost-memory.js";
 import { giveMemory, type HeldShard, type MemoryRule } from "./give-memory.js";
+import type { LinearSolver } from "./linear-solver.js";
 import { placeByStrategy } from "./place-by-strategy.js";
 import {
   assertConstraintsApply,
@@ -36,6 +38,8 @@ export interface PlanRequest {
   readonly replicasMax?: number;
   /** Of the search of strategy `cost`; 1 unless told. */
   readonly seed?: number;
+  /** Makes and proves better plans in small clusters; see `createLinearSolver`. */
+  readonly solver?: LinearSolver;
 }
 
 /**
@@ -86,6 +90,7 @@ function taskOf(request: PlanRequest, constraints: PlanConstraints): PlanTask {
     constraints,
     querySamples,
     replicasMax: request.replicasMax ?? 1,
+    solver: request.solver,
     pooledCacheBytes: memory.kind === "given" ? undefined : pooledBytesOf(demands, memory.fraction),
   };
 }
@@ -135,12 +140,19 @@ function hold(request: PlanRequest, task: PlanTask): HeldShard[] {
 
 /** The bound for as much cache as the plan has: one block a partition may be more than was asked for. */
 function boundFor(held: readonly HeldShard[], task: PlanTask): SlowestBound {
-  if (task.pooledCacheBytes === undefined) return slowestBoundOf(task);
+  if (task.pooledCacheBytes === undefined) return bestBoundOf(task);
   const cacheBytes = held
     .flatMap((shard) => shard.held)
     .reduce((sum, entry) => sum + entry.cacheBytes, 0);
-  return slowestBoundOf({
+  return bestBoundOf({
     ...task,
     pooledCacheBytes: Math.max(task.pooledCacheBytes, cacheBytes),
   });
+}
+
+function bestBoundOf(request: BoundRequest): SlowestBound {
+  const bound = slowestBoundOf(request);
+  const { solver } = request;
+  const proved = solver === undefined ? undefined : placementBoundOf(request, solver);
+  return proved !== undefined && proved.boundUs > bound.boundUs ? proved : bound;
 }

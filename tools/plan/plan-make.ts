@@ -6,6 +6,7 @@ import type { ShardingPlan } from "../../lib/plan/plan.js";
 import { readPlan, writePlan } from "../../lib/plan/plan-file.js";
 import { readAccessStats } from "../../lib/stats/access-stats-file.js";
 import { type CostCoefficients, parseCoefficients } from "../../services/planner/cost-model.js";
+import { createLinearSolver } from "../../services/planner/linear-solver.js";
 import { makePlan, type PlanRequest } from "../../services/planner/make-plan.js";
 import {
   NO_CONSTRAINTS,
@@ -72,6 +73,7 @@ export async function makePlanFile(options: PlanMakeOptions): Promise<ShardingPl
     strategy: options.strategy,
     epoch: await nextEpoch(options.replaces),
     seed: options.seed,
+    solver: await createLinearSolver(),
     replicasMax: options.replicasMax ?? 1,
     constraints: await readConstraints(options.constraints),
     ...(coefficients === undefined ? {} : { coefficients }),

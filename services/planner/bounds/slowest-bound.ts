@@ -1,5 +1,6 @@
 import type { ShardSpec } from "../../../lib/plan/plan.js";
 import type { CostCoefficients } from "../cost-model.js";
+import type { LinearSolver } from "../linear-solver.js";
 import { blocksMissedAt, type MissCurve } from "../miss-curve.js";
 import type { PlanConstraints } from "../plan-constraints.js";
 import { MEMORY_BYTES_A_ROW, MEMORY_OVERHEAD_FRACTION } from "../shard-memory.js";
@@ -20,6 +21,8 @@ export interface BoundRequest {
   /** Bytes of cache that all partitions have together, where memory lies anywhere; else undefined. */
   readonly pooledCacheBytes?: number | undefined;
   readonly replicasMax: number;
+  /** Proves more, and places better, in small clusters. */
+  readonly solver?: LinearSolver | undefined;
 }
 
 /**
@@ -36,10 +39,8 @@ export function slowestBoundOf(request: BoundRequest): SlowestBound {
     boundUs: meanWorkBound(floors, keptWhole, request),
     boundBy: "mean work",
   };
-  return [largestPieceBound(floors, keptWhole, request), pinnedBound(floors, request)].reduce(
-    (best, other) => (other.boundUs > best.boundUs ? other : best),
-    mean,
-  );
+  const others = [largestPieceBound(floors, keptWhole, request), pinnedBound(floors, request)];
+  return others.reduce((best, other) => (other.boundUs > best.boundUs ? other : best), mean);
 }
 
 /** Tables that constraints keep in one piece. */
@@ -59,10 +60,7 @@ function meanWorkBound(
 ): number {
   const { specs, coefficients } = request;
   const { messageUs } = coefficients;
-  const blocks = leastBlocks(
-    floors.map((floor) => floor.missFloor),
-    cacheBytesOf(request),
-  );
+  const blocks = leastBlocksOf(floors, request);
   const baseUs =
     floors.reduce((sum, floor) => sum + floor.memoryUs, 0) + blocks * coefficients.blockMissUs;
   const weightMax = Math.max(...specs.map((spec) => spec.weight));
@@ -87,6 +85,14 @@ function meanWorkBound(
   return low;
 }
 
+/** Blocks that all tables read at least, with all memory where it saves most. */
+export function leastBlocksOf(floors: readonly TableFloor[], request: BoundRequest): number {
+  return leastBlocks(
+    floors.map((floor) => floor.missFloor),
+    cacheBytesOf(request),
+  );
+}
+
 /** Row bytes that all caches hold together at most. */
 function cacheBytesOf({ specs, demands, pooledCacheBytes }: BoundRequest): number {
   if (pooledCacheBytes !== undefined) return pooledCacheBytes;
@@ -96,7 +102,7 @@ function cacheBytesOf({ specs, demands, pooledCacheBytes }: BoundRequest): numbe
 }
 
 /** Blocks read with memory where it saves most, over all tables. */
-export function leastBlocks(curves: readonly MissCurve[], cacheBytes: number): number {
+function leastBlocks(curves: readonly MissCurve[], cacheBytes: number): number {
   let blocks = curves.reduce((sum, curve) => sum + blocksMissedAt(curve, 0), 0);
   const steps = curves.flatMap((curve) =>
     curve.slice(1).map((point, i) => {

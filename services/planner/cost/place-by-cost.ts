@@ -2,6 +2,8 @@ import type { ShardSpec } from "../../../lib/plan/plan.js";
 import { Random } from "../../../lib/random.js";
 import { keptWholeOf } from "../bounds/slowest-bound.js";
 import type { CostCoefficients } from "../cost-model.js";
+import { placeExactly } from "../exact/place-exactly.js";
+import type { LinearSolver } from "../linear-solver.js";
 import type { PartitionDraft } from "../partition-draft.js";
 import type { PlanConstraints } from "../plan-constraints.js";
 import { cacheBudgetOf, leastCacheBytesOf } from "../shard-memory.js";
@@ -27,6 +29,7 @@ export interface CostRequest {
   /** Copies of a partition at most, the first included. */
   readonly replicasMax: number;
   readonly seed: number;
+  readonly solver?: LinearSolver | undefined;
   /** No plan has a slowest shard below this. */
   readonly boundUs: number;
 }
@@ -124,6 +127,7 @@ function improve(
     if (round > 0) current = repriced(current.shards, current.source, request);
     search(current.shards, current.source, request, WORK_MAX / rounds);
   }
+  if (request.solver !== undefined) placeExactly(current.shards, current.source, request.solver);
   replicateHot(current.shards, request.replicasMax);
   return current.shards;
 }

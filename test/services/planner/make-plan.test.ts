@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { ShardpoolError } from "../../../lib/errors.js";
 import { assertPlanFitsModel, parsePlan, type ShardingPlan } from "../../../lib/plan/plan.js";
+import { createLinearSolver } from "../../../services/planner/linear-solver.js";
 import { makePlan, type PlanRequest } from "../../../services/planner/make-plan.js";
 import { arbitraryPlanRequest } from "../../support/arbitrary-plan-request.js";
 import { equalShards, planManifest, planStats } from "../../support/plan-cases.js";
@@ -103,10 +104,11 @@ describe("makePlan()", () => {
     );
   });
 
-  it("never comes below the bound that it states, whatever the strategy", () => {
+  it("never comes below the bound that it states, whatever the strategy", async () => {
+    const solver = await createLinearSolver();
     fc.assert(
-      fc.property(arbitraryPlanRequest, (request) => {
-        const plan = planOrMisfit(request);
+      fc.property(arbitraryPlanRequest, fc.boolean(), (request, hasSolver) => {
+        const plan = planOrMisfit(hasSolver ? { ...request, solver } : request);
         if (plan === undefined) return;
 
         const { slowestUs = 0, boundUs = 0 } = plan.quality ?? {};
