@@ -1,4 +1,4 @@
-import type { Model } from "../../lib/model/model-directory.js";
+import type { Model, TableSource } from "../../lib/model/model-directory.js";
 import { decodeRows } from "../../lib/model/row-codec.js";
 import type { TableReader } from "../../lib/model/table-reader.js";
 import type { BagColumn, ClickBatch } from "./click-batch.js";
@@ -8,6 +8,9 @@ const TABLE_BYTES_MAX = 2 ** 30;
 /** Bytes read at once while a whole table is decoded. */
 const READ_BYTES = 4 << 20;
 
+/** A model on disk, or one that is being written. */
+type TableFiles = Pick<TableSource, "manifest"> & Pick<Model, "openTable">;
+
 /**
  * Pools the bags of a run of samples, table by table, so that memory holds one table and the answer.
  * Rows are added four at a time, so sums may differ from a shard's in the last bits: good for drawing
@@ -16,7 +19,7 @@ const READ_BYTES = 4 << 20;
  * @returns `[B, ΣE]`, features in order.
  */
 export function poolClicks(
-  model: Pick<Model, "manifest" | "openTable">,
+  model: TableFiles,
   clicks: ClickBatch,
   pooledWidth: number,
 ): Float32Array {
@@ -50,7 +53,7 @@ interface LoadedRows {
 }
 
 function loadRows(
-  model: Pick<Model, "openTable">,
+  model: TableFiles,
   table: string,
   bags: readonly BagColumn[],
   sampleCount: number,

@@ -1,9 +1,15 @@
 import { planProduction } from "../planner/plan-production.js";
+import { lookupF16, lookupInt4, lookupInt8 } from "./lookup/lookup-dtypes.js";
 import { lookupHot } from "./lookup/lookup-hot.js";
+import { lookupRandom } from "./lookup/lookup-random.js";
 import type { MicroBench } from "./micro-bench.js";
 
 /** Every benchmark of `bench micro`, one a line. */
 export const MICRO_BENCHES: readonly MicroBench[] = [
   lookupHot, //
+  lookupRandom,
+  lookupF16,
+  lookupInt8,
+  lookupInt4,
   planProduction,
 ];

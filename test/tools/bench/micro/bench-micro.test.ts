@@ -53,6 +53,22 @@ describe("shardpool bench micro", () => {
     );
   });
 
+  it("proves every lookup benchmark right", async () => {
+    const names = ["lookup-random", "lookup-f16", "lookup-int8", "lookup-int4"];
+
+    const { exitCode, stdout, stderr } = await runCli([
+      ...["bench", "micro", ...names, ...QUICK, "--dir", tempFolder(), "--json"],
+    ]);
+
+    assert.equal(exitCode, 0, stderr);
+    const results = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as MicroResult);
+    assert.deepEqual([...new Set(results.map(({ name }) => name))], names);
+    assert.ok(results.every(({ correct, ratio }) => correct && ratio > 0));
+  });
+
   it("takes a peer's line as the baseline and shows a table", async () => {
     const { exitCode, stdout, stderr } = await runCli([
       ...["bench", "micro", "lookup-hot", ...QUICK, "--dir", tempFolder()],

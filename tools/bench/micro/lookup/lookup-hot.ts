@@ -1,13 +1,8 @@
-import { rowBytesOf } from "../../../../lib/model/dtype.js";
 import type { MicroBench, MicroContext } from "../micro-bench.js";
-import { engineContender, hasSameBits, loopContender, rowDetails } from "./lookup-contender.js";
 import { lookupModel } from "./lookup-model.js";
+import { drawWorkload, measureAgainstLoop } from "./lookup-runs.js";
 import { openWarmEngine } from "./lookup-store.js";
-import { drawBatches, HOT_WORKLOAD, rowsPerBatch, scaleWorkload } from "./lookup-workload.js";
-import { loadDecodedTables, plainLookup } from "./plain-lookup.js";
-
-/** Enough that a batch's rows are not in the cache because they were in the last one. */
-const BATCH_COUNT = 64;
+import { HOT_WORKLOAD, scaleWorkload } from "./lookup-workload.js";
 
 /** The memory tier's budget: everything resident, one thread, index and recency included. */
 export const lookupHot: MicroBench = {
@@ -18,29 +13,17 @@ export const lookupHot: MicroBench = {
 
 async function runLookupHot(context: MicroContext): Promise<void> {
   const workload = scaleWorkload(HOT_WORKLOAD, context.scale);
-  const { embeddingDim, dtype } = workload;
   const model = await lookupModel(workload, context);
-  const engine = await openWarmEngine(model, context);
-  try {
-    const tables = loadDecodedTables(model);
-    const batches = drawBatches(workload, BATCH_COUNT, context.seed);
-    const { pooled } = await engine.lookup(batches[0]!);
-    const batchRows = rowsPerBatch(workload);
-    await context.measure({
-      case: "rows scattered",
-      unit: "rows/s",
-      better: "higher",
-      correct: hasSameBits(pooled, plainLookup(tables, embeddingDim, batches[0]!)),
-      subject: engineContender("lookup engine", engine, batches, batchRows),
-      baseline: loopContender(
-        "plain loop over Float32Array",
-        (batch) => plainLookup(tables, embeddingDim, batch),
-        batches,
-        batchRows,
-      ),
-      details: rowDetails(rowBytesOf(dtype, embeddingDim)),
-    });
-  } finally {
-    engine.close();
+  const drawn = await drawWorkload(workload, model, context);
+  for (const [name, stats] of [
+    ["rows scattered", undefined],
+    ["rows laid out by statistics", drawn.stats],
+  ] as const) {
+    const engine = await openWarmEngine(model, context, stats);
+    try {
+      await measureAgainstLoop(context, engine, drawn, name);
+    } finally {
+      engine.close();
+    }
   }
 }

@@ -31,6 +31,16 @@ export const HOT_WORKLOAD: LookupWorkload = {
   zipfExponent: 1.05,
 };
 
+/** One large partition, read evenly: nothing but memory helps. */
+export const RANDOM_WORKLOAD: LookupWorkload = {
+  ...HOT_WORKLOAD,
+  tableCount: 1,
+  // 1 GiB of rows of 256 bytes.
+  rowCount: 4 * 1024 * 1024,
+  featuresPerTable: 8,
+  zipfExponent: 0,
+};
+
 /** A share of a workload's rows, for a quick look. */
 export function scaleWorkload(workload: LookupWorkload, scale: number): LookupWorkload {
   return { ...workload, rowCount: Math.max(1, Math.round(workload.rowCount * scale)) };
@@ -45,14 +55,17 @@ export function rowsPerBatch(workload: LookupWorkload): number {
 /**
  * Seeded batches; partition t is table t, whole. Which rows are hot is a fixed random order of the
  * row ids, another for every table, so hot rows are no neighbours by id.
+ *
+ * @param stream Other draws of the same rows' heats.
  */
 export function drawBatches(
   workload: LookupWorkload,
   batchCount: number,
   seed: number,
+  stream = "lookups",
 ): LookupRequest[] {
   const { tableCount, rowCount, sampleCount, bagLength, featuresPerTable, zipfExponent } = workload;
-  const random = new Random(seed, "lookups");
+  const random = new Random(seed, stream);
   const ranks = zipfExponent === 0 ? undefined : new ZipfRanks(rowCount, zipfExponent);
   const scatters = Array.from({ length: tableCount }, (_, t) => new RowScatter(rowCount, seed + t));
   const drawRow = (table: number): number =>
