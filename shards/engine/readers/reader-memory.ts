@@ -73,7 +73,10 @@ export class ReaderMemory {
 
   /** In the reader: sleeps until more than `seen` chunks were submitted; false when it shall end. */
   waitForChunk(seen: number): boolean {
-    Atomics.wait(this.#words, SUBMITTED, seen);
+    // A reader that did not sleep when a chunk came gets that chunk's notification in its next sleep.
+    while (Atomics.load(this.#words, SUBMITTED) === seen) {
+      Atomics.wait(this.#words, SUBMITTED, seen);
+    }
     return Atomics.load(this.#words, CLOSED) === 0;
   }
 
