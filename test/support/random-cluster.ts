@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import type { JaggedBatch } from "../../lib/jagged-batch.js";
 import type { DenseWeights } from "../../lib/model/dense-weights.js";
-import type { Dtype } from "../../lib/model/dtype.js";
+import { DTYPES, type Dtype } from "../../lib/model/dtype.js";
 import type { Model } from "../../lib/model/model-directory.js";
 import { referenceForward } from "../../lib/model/reference-forward.js";
 import { referencePooled } from "../../lib/model/reference-pooled.js";
@@ -22,7 +22,7 @@ import { writeTestModel } from "./write-test-model.js";
 const ROW_SPLIT_TOLERANCE = 1e-6;
 const PROBABILITY_TOLERANCE = 1e-6;
 const DENSE_FEATURE_COUNT = 3;
-const SERVED_DTYPES: readonly Dtype[] = ["float32"];
+
 const BATCH_SIZES = [1, 2, 7, 33];
 
 export interface RandomCluster {
@@ -48,7 +48,7 @@ export const randomClusters: fc.Arbitrary<RandomCluster> = fc.record({
     fc.record({
       rowCount: fc.oneof(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 6, max: 300 })),
       embeddingDim: fc.constantFrom(16, 32, 48),
-      dtype: fc.constantFrom(...SERVED_DTYPES),
+      dtype: fc.constantFrom(...DTYPES),
       rowCuts: fc.array(share, { maxLength: 2 }),
       columnCuts: fc.array(share, { maxLength: 2 }),
     }),

@@ -11,7 +11,7 @@ import { frontendCommand } from "../frontend/frontend-command.js";
 import { modelCommand } from "../model/model-command.js";
 import { planCommand } from "../plan/plan-command.js";
 import { shardCommand } from "../shard/shard-command.js";
-import { exitOnStopSignals } from "./stop-signals.js";
+import { EXIT_INTERRUPTED, exitOnStopSignals } from "./stop-signals.js";
 import { stopWithParent } from "./stop-with-parent.js";
 
 /** Exit code of a command line that could not be understood, as shells use it. */
@@ -63,9 +63,15 @@ function throwInsteadOfExit(command: Command): void {
 function reportFailure(error: unknown): number {
   // Help and usage errors have been printed by then.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  // What Ctrl-C stopped is no failure that anybody needs to read of.
+  if (process.exitCode === EXIT_INTERRUPTED && isCancelled(error)) return EXIT_INTERRUPTED;
   if (error instanceof ShardpoolError) console.error(`shardpool: ${error.message}`);
   else console.error(error);
   return EXIT_FAILED;
+}
+
+function isCancelled(error: unknown): boolean {
+  return error instanceof ShardpoolError && error.code === "CALL_CANCELLED";
 }
 
 function readVersion(): string {

@@ -1,5 +1,5 @@
 /** What a shell reports for a process ended by Ctrl-C: 128 + SIGINT. */
-const EXIT_INTERRUPTED = 130;
+export const EXIT_INTERRUPTED = 130;
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
