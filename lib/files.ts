@@ -10,8 +10,19 @@ const PARTIAL_MARK = ".partial-";
 const partialPaths = new Set<string>();
 
 process.on("exit", () => {
-  for (const path of partialPaths) rmSync(path, { recursive: true, force: true });
+  if (partialPaths.size === 0) return;
+  removePartials();
+  // A call that Node's thread pool has begun may make the path once more before the process is gone.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, THREAD_POOL_CALL_MS);
+  removePartials();
 });
+
+/** Longer than opening a file or making a folder takes. */
+const THREAD_POOL_CALL_MS = 50;
+
+function removePartials(): void {
+  for (const path of partialPaths) rmSync(path, { recursive: true, force: true });
+}
 
 /**
  * Makes a file or a folder whole or not at all: `write` fills a path beside the target, which takes
