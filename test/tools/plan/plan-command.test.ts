@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
@@ -104,5 +104,57 @@ describe("shardpool plan", () => {
 
     assert.equal(exitCode, 1);
     assert.match(stderr, /HASH_MISMATCH/);
+  });
+
+  it("plans for unequal machines under constraints, and says what another plan moves", async () => {
+    const constraints = join(dir, "constraints.json");
+    writeFileSync(constraints, JSON.stringify({ pin: { users: "small" } }));
+    const machines = ["--shard", "big=1MiB:10MiB:2", "--shard", "small=1MiB:"];
+    const pinned = join(dir, "pinned.json");
+
+    const made = await shardpool(
+      ...make,
+      ...machines,
+      "--constraints",
+      constraints,
+      "--out",
+      pinned,
+    );
+    await shardpool(...make, ...machines, "--strategy", "one-shard", "--out", planFile);
+    const diff = await shardpool("plan", "diff", planFile, pinned, "--json");
+
+    assert.equal(made.exitCode, 0, made.stderr);
+    assert.match(made.stdout, /what would help the slowest: one more shard: /);
+    const plan = await readPlan(pinned);
+    const [users] = plan.partitions.filter(({ table }) => table === "users");
+    assert.deepEqual(users?.shards, ["small"]);
+    const { bytesMoved, tables } = JSON.parse(diff.stdout);
+    assert.equal(bytesMoved, 4000 * 64);
+    assert.deepEqual(tables, [{ table: "users", bytesMoved, from: ["big"], to: ["small"] }]);
+  });
+
+  it("refuses constraints that name what is not there, all at once", async () => {
+    const constraints = join(dir, "wrong.json");
+    writeFileSync(constraints, JSON.stringify({ pin: { ads: "moon" }, whole: ["nothing"] }));
+
+    const { exitCode, stderr } = await shardpool(
+      ...make,
+      ...["--shards", "2", "--constraints", constraints, "--out", join(dir, "no.json")],
+    );
+
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /ads on moon, no such shard; whole: the model has no table nothing/);
+  });
+
+  it("draws a plan as a page, and warns of block reads above a latency bound", async () => {
+    const html = join(dir, "plan.html");
+    await shardpool(...make, "--shards", "2", "--cache-fraction", "0.1", "--out", planFile);
+
+    const drawn = await shardpool("plan", "show", planFile, "--html", html);
+    const shown = await shardpool("plan", "show", planFile, "--latency-bound-ms", "0.001");
+
+    assert.equal(drawn.exitCode, 0, drawn.stderr);
+    assert.match(readFileSync(html, "utf8"), /^<!doctype html>[\s\S]*<td>users<\/td>/);
+    assert.match(shown.stdout, /warning: block reads alone take shard-\d /);
   });
 });
