@@ -9,6 +9,12 @@ export const SAMPLED_ROWS_MAX = 16_384;
 
 /** Share of the sampled rows that stay when the sample is full. */
 const KEPT_SHARE = 0.75;
+/**
+ * After so many reads of the sample, half of its rows have been followed for long enough, down to a few:
+ * small tables are read most, and following every read of all of them costs more than all else.
+ */
+const READS_A_RATE = 2 ** 20;
+const FEW_ROWS = 2048;
 /** The rows are told apart from those that other uses of the hash pick. */
 const SAMPLE_SALT = 0x5ca1ab1e;
 const HASH_RANGE = 4294967296;
@@ -54,6 +60,8 @@ export class MissRatioCounter {
   readonly #firstReads = new Float64Array(GROUP_COUNT);
   #threshold = HASH_RANGE;
   #readCount = 0;
+  /** Since the threshold was lowered. */
+  #followedReads = 0;
 
   /** @param sampledRowsMax Infinity follows every row: exact, some 100 ns a read and 24 to 48 bytes a row. */
   constructor(sampledRowsMax: number = SAMPLED_ROWS_MAX) {
@@ -97,6 +105,9 @@ export class MissRatioCounter {
   #addSampled(rowId: number, hash: number): void {
     const rate = this.#threshold / HASH_RANGE;
     const distance = this.#stack.read(rowId);
+    if (++this.#followedReads > READS_A_RATE && this.#sampledRowsMax < Number.POSITIVE_INFINITY) {
+      this.#lowerThreshold(Math.max(FEW_ROWS, this.#stack.size / 2));
+    }
     // The high bits chose the row, so the low ones are still even among the chosen.
     const group = hash & (GROUP_COUNT - 1);
     if (distance >= 0) {
@@ -105,12 +116,15 @@ export class MissRatioCounter {
       return;
     }
     this.#firstReads[group]! += 1 / rate;
-    if (this.#stack.size > this.#sampledRowsMax) this.#lowerThreshold();
+    if (this.#stack.size > this.#sampledRowsMax) {
+      this.#lowerThreshold(this.#sampledRowsMax * KEPT_SHARE);
+    }
   }
 
   /** Steps down by a quarter, so that the stack is sifted once in thousands of new rows. */
-  #lowerThreshold(): void {
-    while (this.#stack.size > this.#sampledRowsMax * KEPT_SHARE) {
+  #lowerThreshold(rowsMax: number): void {
+    this.#followedReads = 0;
+    while (this.#stack.size > rowsMax) {
       const threshold = Math.floor(this.#threshold * KEPT_SHARE);
       this.#threshold = threshold;
       this.#stack.retain((rowId) => mix32(rowId ^ SAMPLE_SALT) < threshold);

@@ -33,7 +33,7 @@ export interface ClickCounts
 
 /** Counts what a click log reads, before any de-duplication. */
 export class ClickCounter {
-  readonly #manifest: ModelManifest;
+  readonly #manifest: Pick<ModelManifest, "tables" | "features">;
   readonly #tables: readonly TableTally[];
   /** Features by their table's index. */
   readonly #featuresByTable: readonly (readonly number[])[];
@@ -46,7 +46,7 @@ export class ClickCounter {
   /** The query whose samples are still coming; null before the first. */
   #openQuery: number | null = null;
 
-  constructor(manifest: ModelManifest, options: CountOptions = {}) {
+  constructor(manifest: Pick<ModelManifest, "tables" | "features">, options: CountOptions = {}) {
     const { exactRowsMax = EXACT_ROWS_MAX, sampledRowsMax = SAMPLED_ROWS_MAX } = options;
     const { tables, features } = manifest;
     const counters = createRowCounters(

@@ -1,4 +1,5 @@
 import { planProduction } from "../planner/plan-production.js";
+import { clicksCount } from "./clicks/clicks-count.js";
 import { lookupF16, lookupInt4, lookupInt8 } from "./lookup/lookup-dtypes.js";
 import { lookupHot } from "./lookup/lookup-hot.js";
 import { lookupRandom } from "./lookup/lookup-random.js";
@@ -12,4 +13,5 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
   lookupInt8,
   lookupInt4,
   planProduction,
+  clicksCount,
 ];
