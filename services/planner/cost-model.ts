@@ -43,8 +43,8 @@ const coefficientsSchema = z.strictObject({
 export type CostCoefficients = Readonly<z.output<typeof coefficientsSchema>>;
 
 /**
- * Costs of a 2-core x86-64 virtual machine (Node 20, AVX-512, page cache warm), for planning without
- * a calibration run. Ratios between them matter more than their size; `plan calibrate` measures
+ * Costs of a 2-core x86-64 virtual machine (AMD EPYC, Node 20.20.2, AVX-512, page cache warm, 2026-11-23),
+ * for planning without a calibration run. Ratios between them matter more than their size; `plan calibrate` measures
  * them where they count.
  */
 export const DEFAULT_COEFFICIENTS: CostCoefficients = {

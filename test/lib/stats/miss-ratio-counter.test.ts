@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Random } from "../../../lib/random.js";
 import { MissRatioCounter } from "../../../lib/stats/miss-ratio-counter.js";
-import { missRatioAt } from "../../../lib/stats/miss-ratio-curve.js";
+import { composeCurves, missRatioAt } from "../../../lib/stats/miss-ratio-curve.js";
 
 const READS = 60_000;
 
@@ -74,6 +74,47 @@ describe("MissRatioCounter", () => {
       }
     });
   }
+
+  it("follows fewer rows of a small table that is read a great deal, within its error", () => {
+    const random = new Random(4, "small table");
+    const trace = Int32Array.from({ length: 1_300_000 }, () =>
+      Math.floor(6000 * random.nextFloat() ** 3),
+    );
+    const exact = curveOf(trace, Number.POSITIVE_INFINITY);
+
+    const sampled = curveOf(trace, 8192);
+
+    assert.equal(sampled.missRatioMethod, "sampled");
+    assert.ok(sampled.sampleRate < 0.6 && sampled.sampleRate > 0.3, `${sampled.sampleRate}`);
+    for (const { rows, missRatio } of sampled.missRatioCurve) {
+      const error = Math.abs(missRatio - missRatioAt(exact.missRatioCurve, rows));
+      assert.ok(error <= (sampled.missRatioError ?? 0), `${rows} rows: ${error}`);
+    }
+  });
+
+  it("of parts that share no row composes to the curve of one cache over both", () => {
+    const random = new Random(5, "parts");
+    const even = (): number => 2 * Math.floor(4000 * random.nextFloat() ** 4);
+    const odd = (): number => 2 * random.nextBelow(1500) + 1;
+    const whole = Int32Array.from({ length: READS }, () =>
+      random.nextFloat() < 0.7 ? even() : odd(),
+    );
+    const parts = [0, 1].map((side) => whole.filter((rowId) => rowId % 2 === side));
+    // Whole runs: curveOf() counts by the thousand.
+    const curves = parts.map((part) => {
+      const run = part.subarray(0, Math.floor(part.length / 1000) * 1000);
+      const curve = curveOf(run, Number.POSITIVE_INFINITY).missRatioCurve;
+      return { curve, readCount: part.length };
+    });
+
+    const composed = composeCurves(curves);
+
+    const exact = curveOf(whole, Number.POSITIVE_INFINITY).missRatioCurve;
+    for (const { rows, missRatio } of exact) {
+      const error = Math.abs(missRatioAt(composed, rows) - missRatio);
+      assert.ok(error < 0.02, `${rows} rows: ${error}`);
+    }
+  });
 
   it("says nothing of a table that was not read", () => {
     const result = new MissRatioCounter().result();

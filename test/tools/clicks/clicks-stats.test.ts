@@ -167,6 +167,31 @@ describe("clicks stats", () => {
     assert.deepEqual(merged.header.features, whole.header.features);
   });
 
+  it("of two sketched logs merged are within the errors that are stated", async () => {
+    const sketched = { exactRowsMax: 1000 };
+    const parts = [
+      await statsOf("sketch-a", [halves[0]!], sketched),
+      await statsOf("sketch-b", [halves[1]!], sketched),
+    ];
+
+    const { draft, countsByTable } = mergeAccessStats(parts, "periods");
+
+    const truth = trueCounts(halves, 1);
+    const table = draft.tables[1]!;
+    const { rowIds, counts } = countsByTable.get("t1")!;
+    assert.ok(table.countErrorMax > 0);
+    const listed = new Map([...rowIds].map((rowId, i) => [rowId, counts[i]!]));
+    for (const [rowId, count] of truth) {
+      const lacks = count - (listed.get(rowId) ?? 0);
+      const limit = listed.has(rowId) ? table.countErrorMax : (table.unlistedCountMax ?? 0);
+      assert.ok(lacks >= 0 && lacks <= limit, `row ${rowId} lacks ${lacks}`);
+    }
+    const listedReads = counts.reduce((sum, count) => sum + count, 0);
+    assert.equal(listedReads + table.tailReadCount, table.readCount);
+    const error = Math.abs(table.distinctRowCount - truth.size) / truth.size;
+    assert.ok(error <= (table.distinctRowError ?? 0), `${error}`);
+  });
+
   it("refuses a row that the table does not have", async () => {
     const batch = batchOf(8, 3);
     batch.features[0]!.rowIds[0] = 30;

@@ -34,7 +34,7 @@ describe("plan calibrate", () => {
     });
     stop.abort();
 
-    await assert.rejects(running);
+    await assert.rejects(running, { code: "CALL_CANCELLED" });
 
     assert.deepEqual(readdirSync(parentDir), []);
   });

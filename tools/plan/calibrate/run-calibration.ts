@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { ShardpoolError } from "../../../lib/errors.js";
 import { readJsonFile } from "../../../lib/files.js";
 import { parsePlan, type ShardingPlan } from "../../../lib/plan/plan.js";
 import {
@@ -75,7 +76,7 @@ async function calibrateIn(dir: string, options: CalibrationOptions): Promise<Ca
   const measuring = {
     ...{ rowCount, seed, turnSeconds },
     onStep: () => {
-      signal.throwIfAborted();
+      if (signal.aborted) throw new ShardpoolError("CALL_CANCELLED", "measuring was stopped");
       progress.update(++done);
     },
   };

@@ -117,7 +117,7 @@ async function checkStrategy(
   const measured = await measurePlan({
     ...{ manifest, plan, planFile, storeDir: dir, warmup, queries, turns: TURNS },
     onQuery: () => {
-      signal.throwIfAborted();
+      if (signal.aborted) throw new ShardpoolError("CALL_CANCELLED", "measuring was stopped");
       progress.update(++done);
     },
   });
