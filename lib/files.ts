@@ -21,7 +21,13 @@ process.on("exit", () => {
 const THREAD_POOL_CALL_MS = 50;
 
 function removePartials(): void {
-  for (const path of partialPaths) rmSync(path, { recursive: true, force: true });
+  for (const path of partialPaths) removePartial(path);
+}
+
+/** SQLite keeps what it needs to undo a half-written file beside it. */
+function removePartial(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+  rmSync(`${path}-journal`, { force: true });
 }
 
 /**
@@ -55,7 +61,7 @@ export async function writeWhole<T>(
     await syncPath(dirname(target));
     return result;
   } catch (error) {
-    rmSync(partialPath, { recursive: true, force: true });
+    removePartial(partialPath);
     throw fromFileError(error, target);
   } finally {
     partialPaths.delete(partialPath);
