@@ -43,7 +43,11 @@ export function startSendPacer(
     workerData: work,
   });
 
+  let isStopped = false;
   const stop = (): void => {
+    // Each wake-up that is still under way comes here again.
+    if (isStopped) return;
+    isStopped = true;
     next = dueMs.length;
     ticker.terminate().then(finish, finish);
   };
