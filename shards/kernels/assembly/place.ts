@@ -10,12 +10,29 @@
 const CLASS_COUNT = 8;
 const LINES_PER_BASE = 512;
 
+// Bytes of the ids whose lines are brought into cache at a time: 512 ids, 32 KiB of lines.
+const GROUP_BYTES: usize = 2048;
+
 // Turns `count` row ids into positions, in place. It is a pass of its own: in one loop with the slot
 // lookup the compiler runs out of registers (measured: 6.6 against 5.5 ns a row for both).
 export function placeRows(idsPtr: usize, count: i32, linesPtr: usize, basesPtr: usize): void {
   const end = idsPtr + (<usize>count << 2);
-  for (let ptr = idsPtr; ptr < end; ptr += 4) {
-    store<u32>(ptr, positionOf(load<u32>(ptr), linesPtr, basesPtr));
+  for (let start = idsPtr; start < end; start += GROUP_BYTES) {
+    const groupEnd = min(end, start + GROUP_BYTES);
+    touchLines(start, groupEnd, linesPtr);
+    for (let ptr = start; ptr < groupEnd; ptr += 4) {
+      store<u32>(ptr, positionOf(load<u32>(ptr), linesPtr, basesPtr));
+    }
+  }
+}
+
+// Brings the lines of some ids into cache, as touch.ts does for rows: in a lookup the rows have pushed
+// them out. Measured, caches filled with rows in between: 16 -> 6 ns a row.
+// @ts-ignore: decorator
+@inline
+function touchLines(start: usize, end: usize, linesPtr: usize): void {
+  for (let ptr = start; ptr < end; ptr += 4) {
+    load<u8>(linesPtr + ((<usize>load<u32>(ptr) >> 7) << 6));
   }
 }
 
