@@ -53,12 +53,13 @@ describe("shardpool bench micro", () => {
     );
   });
 
-  it("proves every lookup benchmark right", async () => {
-    const names = ["lookup-random", "lookup-f16", "lookup-int8", "lookup-int4"];
+  it("proves benchmarks of other workloads and dtypes right", async () => {
+    const names = ["lookup-random", "lookup-int8"];
 
-    const { exitCode, stdout, stderr } = await runCli([
-      ...["bench", "micro", ...names, ...QUICK, "--dir", tempFolder(), "--json"],
-    ]);
+    const { exitCode, stdout, stderr } = await runCli(
+      ["bench", "micro", ...names, ...QUICK, "--dir", tempFolder(), "--json"],
+      { timeoutMs: 180_000 },
+    );
 
     assert.equal(exitCode, 0, stderr);
     const results = stdout
