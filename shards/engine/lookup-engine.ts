@@ -14,6 +14,7 @@ import { type LookupReply, type LookupRequest, validateLookup } from "./lookup-r
 import { LookupTally } from "./lookup-tally.js";
 import { layOutMemory } from "./memory-layout.js";
 import { type PartitionCache, slotBytesOf } from "./partition-cache.js";
+import { preloadCaches } from "./preload.js";
 import { readerPoolBytesOf } from "./readers/reader-pool.js";
 import { WaitingRoom } from "./waiting-room.js";
 
@@ -27,6 +28,8 @@ export interface LookupEngineOptions {
   readonly cacheBytes?: number;
   /** Bound on all memory of the engine; no bound unless told. */
   readonly memoryBytesMax?: number;
+  /** Bytes of one WebAssembly memory; 4 GiB less a page unless told, which is the most there can be. */
+  readonly slabBytesMax?: number;
   readonly limits?: Partial<EngineLimits>;
   /** Threads that read blocks; with 0 they are read between lookups. `DEFAULT_READER_COUNT` unless told. */
   readonly readerCount?: number;
@@ -70,6 +73,14 @@ export interface LookupEngine {
    * SERVER_DRAINING.
    */
   lookup(request: LookupRequest): Promise<LookupReply>;
+  /**
+   * Fills the memory tier with the rows that the statistics say are read most. Lookups may come
+   * meanwhile.
+   *
+   * @returns Blocks read.
+   * @throws ShardpoolError FILE_CORRUPT.
+   */
+  preload(): Promise<number>;
   counters(partition: number): PartitionCounters;
   /** Lookups in flight are refused with SERVER_DRAINING. */
   close(): void;
@@ -99,7 +110,7 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   const cached = options.plan
     ? plannedPartitions(store, options.plan, options.shardId ?? store.catalog.shardId)
     : sharedOut(store.catalog.partitions, options.cacheBytes);
-  const { caches, bytes } = layOutMemory(cached, store);
+  const { caches, bytes } = layOutMemory(cached, store, options.slabBytesMax);
   const readers = readerOptions(store, options);
   const memoryBytes =
     bytes +
@@ -113,6 +124,7 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   }
   const fetcher = new BlockFetcher(store, clock, readers);
   const lookups = new Lookups(caches, fetcher, limits, clock);
+  let isClosed = false;
   return {
     catalog: store.catalog,
     partitions: cached.map(({ partition, cacheBytes }) => ({
@@ -125,8 +137,10 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
       return fetcher.openReaderCount;
     },
     lookup: (request) => lookups.lookup(request),
+    preload: () => preloadCaches(caches, store, () => isClosed),
     counters: (partition) => countersOf(caches[partition]!),
     close: () => {
+      isClosed = true;
       fetcher.close();
       store.close();
     },

@@ -1,10 +1,12 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardStore } from "../store/shard-store.js";
 import { columnCountOf, describePartition, type StoredPartition } from "../store/store-catalog.js";
+import { OverflowSlots } from "./overflow-slots.js";
 import {
   LRU_ENTRY_BYTES,
   PartitionCache,
   reserveCacheAreas,
+  slotBytesOf,
   slotCountFor,
 } from "./partition-cache.js";
 import { loadPlacement } from "./placement.js";
@@ -26,37 +28,56 @@ const SCRATCH_VALUE_COUNT = 32768;
 const SCRATCH_OUT_BYTES = 1024 * 1024;
 const SCRATCH_ROW_BYTES = 1024 * 1024;
 
+/** A partition's cache and how many of its slots its slab has room for. */
+interface SlabMember {
+  readonly partition: StoredPartition;
+  readonly slotCount: number;
+  readonly slabSlotCount: number;
+}
+
 /**
- * Lays the partitions' caches out in as few memories as hold them.
+ * Lays the partitions' caches out in as few memories as hold them. A cache larger than a memory has
+ * one to itself, and its coldest blocks in further ones.
  *
- * @throws ShardpoolError LIMIT_EXCEEDED when one partition's cache is over a memory's size, and what
- * `loadPlacement` throws.
+ * @param slabBytesMax Bytes of one memory.
+ * @throws ShardpoolError LIMIT_EXCEEDED when the index of one partition is over a memory's size, and
+ * what `loadPlacement` throws.
  */
 export function layOutMemory(
   cached: readonly CachedPartition[],
   store: Pick<ShardStore, "path" | "readRowClasses">,
+  slabBytesMax = SLAB_BYTES_MAX,
 ): MemoryLayout {
   const sizes = scratchSizesFor(cached.map(({ partition }) => partition));
-  const groups = groupBySlab(cached, sizes);
   const cacheByPartition = new Map<StoredPartition, PartitionCache>();
   let bytes = 0;
-  for (const group of groups) {
+  for (const members of groupBySlab(cached, sizes, slabBytesMax)) {
     const layout = new SlabLayout();
     const scratch = layout.reserveScratch(sizes);
-    const areas = group.map(({ partition, cacheBytes }) =>
-      reserveCacheAreas(layout, partition, slotCountFor(partition, cacheBytes)),
+    const areas = members.map(({ partition, slotCount, slabSlotCount }) =>
+      reserveCacheAreas(layout, partition, slotCount, slabSlotCount),
     );
     const slab = new Slab(layout, scratch);
-    for (const [i, { partition }] of group.entries()) {
+    bytes += layout.bytes;
+    for (const [i, member] of members.entries()) {
+      const { partition, slotCount, slabSlotCount } = member;
       const { placement } = areas[i]!;
       if (placement) loadPlacement(slab, placement, partition, store);
-      cacheByPartition.set(partition, new PartitionCache(partition, slab, areas[i]!));
+      const overflow = overflowOf(member, slabBytesMax);
+      cacheByPartition.set(partition, new PartitionCache(partition, slab, areas[i]!, overflow));
+      bytes += (slotCount - slabSlotCount) * slotBytesOf(partition);
+      bytes += bookkeepingBytesOf(slotCount);
     }
-    bytes += layout.bytes;
   }
-  const caches = cached.map(({ partition }) => cacheByPartition.get(partition)!);
-  for (const cache of caches) bytes += bookkeepingBytesOf(cache.slotCount);
-  return { caches, bytes };
+  return { caches: cached.map(({ partition }) => cacheByPartition.get(partition)!), bytes };
+}
+
+function overflowOf(
+  { partition, slotCount, slabSlotCount }: SlabMember,
+  slabBytesMax: number,
+): OverflowSlots | undefined {
+  if (slotCount === slabSlotCount) return undefined;
+  return new OverflowSlots(slotCount - slabSlotCount, slotBytesOf(partition), slabBytesMax);
 }
 
 /** Memory outside the slab: the free list, the told stamps and the LRU. */
@@ -75,31 +96,47 @@ function scratchSizesFor(partitions: readonly StoredPartition[]): ScratchSizes {
 }
 
 /** First fit, in the order given. */
-function groupBySlab(cached: readonly CachedPartition[], sizes: ScratchSizes): CachedPartition[][] {
-  const groups: { layout: SlabLayout; members: CachedPartition[] }[] = [];
-  for (const entry of cached) {
-    const needed = areaBytesOf(entry);
-    let group = groups.find(({ layout }) => layout.bytes + needed <= SLAB_BYTES_MAX);
+function groupBySlab(
+  cached: readonly CachedPartition[],
+  sizes: ScratchSizes,
+  slabBytesMax: number,
+): SlabMember[][] {
+  const groups: { layout: SlabLayout; members: SlabMember[] }[] = [];
+  for (const { partition, cacheBytes } of cached) {
+    const slotCount = slotCountFor(partition, cacheBytes);
+    const needed = areaBytesOf(partition, slotCount, slotCount);
+    let group = groups.find(({ layout }) => layout.bytes + needed <= slabBytesMax);
     if (group === undefined) {
       group = { layout: new SlabLayout(), members: [] };
       group.layout.reserveScratch(sizes);
       groups.push(group);
     }
-    if (group.layout.bytes + needed > SLAB_BYTES_MAX) {
-      throw new ShardpoolError(
-        "LIMIT_EXCEEDED",
-        `${describePartition(entry.partition)}: a cache of ${needed} bytes is over a memory's ${SLAB_BYTES_MAX}`,
-      );
-    }
-    group.layout.reserve(needed);
-    group.members.push(entry);
+    const slabSlotCount = slabSlotCountFor(partition, slotCount, slabBytesMax - group.layout.bytes);
+    group.layout.reserve(areaBytesOf(partition, slotCount, slabSlotCount));
+    group.members.push({ partition, slotCount, slabSlotCount });
   }
   return groups.map(({ members }) => members);
 }
 
-function areaBytesOf({ partition, cacheBytes }: CachedPartition): number {
+/** How many of a partition's slots `bytes` of a slab have room for, beside its index. */
+function slabSlotCountFor(partition: StoredPartition, slotCount: number, bytes: number): number {
+  if (areaBytesOf(partition, slotCount, slotCount) <= bytes) return slotCount;
+  const indexBytes = areaBytesOf(partition, slotCount, 0);
+  const slotBytes = slotBytesOf(partition);
+  // The area of slots ends on a boundary as well, at most one slot further.
+  const slabSlotCount = Math.floor((bytes - indexBytes) / slotBytes) - 1;
+  if (slabSlotCount < 0) {
+    throw new ShardpoolError(
+      "LIMIT_EXCEEDED",
+      `${describePartition(partition)}: an index of ${indexBytes} bytes is over the ${bytes} a memory has room for`,
+    );
+  }
+  return slabSlotCount;
+}
+
+function areaBytesOf(partition: StoredPartition, slotCount: number, slabSlotCount: number): number {
   const layout = new SlabLayout();
   const before = layout.bytes;
-  reserveCacheAreas(layout, partition, slotCountFor(partition, cacheBytes));
+  reserveCacheAreas(layout, partition, slotCount, slabSlotCount);
   return layout.bytes - before;
 }

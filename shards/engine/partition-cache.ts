@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { type PoolKernels, poolKernelsFor } from "../kernels/kernels.js";
 import { columnCountOf, rowCountOf, type StoredPartition } from "../store/store-catalog.js";
+import type { OverflowSlots } from "./overflow-slots.js";
 import { type PlacementAreas, reservePlacementAreas } from "./placement.js";
 import type { Slab, SlabLayout } from "./slab.js";
 
@@ -13,6 +14,8 @@ const SECOND_CHANCES_MAX = 64;
 /** Where a partition's index and slots lie in its slab. */
 export interface CacheAreas {
   readonly slotCount: number;
+  /** Slots that lie in the slab; the others are overflow. */
+  readonly slabSlotCount: number;
   readonly slotByBlockPtr: number;
   readonly stampBySlotPtr: number;
   readonly slotsPtr: number;
@@ -35,12 +38,14 @@ export function reserveCacheAreas(
   layout: SlabLayout,
   partition: StoredPartition,
   slotCount: number,
+  slabSlotCount: number,
 ): CacheAreas {
   return {
     slotCount,
+    slabSlotCount,
     slotByBlockPtr: layout.reserve(partition.blockCount * 4),
     stampBySlotPtr: layout.reserve(slotCount * 4),
-    slotsPtr: layout.reserve(slotCount * slotBytesOf(partition)),
+    slotsPtr: layout.reserve(slabSlotCount * slotBytesOf(partition)),
     placement: reservePlacementAreas(layout, partition),
   };
 }
@@ -60,6 +65,7 @@ export class PartitionCache {
   readonly slab: Slab;
   readonly slotCount: number;
   readonly #areas: CacheAreas;
+  readonly #overflow: OverflowSlots | undefined;
   readonly #rowsShift: number;
   readonly #slotByBlock: Int32Array;
   readonly #stampBySlot: Uint32Array;
@@ -74,7 +80,8 @@ export class PartitionCache {
   #rowsMissed = 0;
   #blocksRead = 0;
 
-  constructor(partition: StoredPartition, slab: Slab, areas: CacheAreas) {
+  /** @param overflow The slots that lie outside the slab, if there are such. */
+  constructor(partition: StoredPartition, slab: Slab, areas: CacheAreas, overflow?: OverflowSlots) {
     const { slotCount, slotByBlockPtr, stampBySlotPtr } = areas;
     const { buffer } = slab.bytes;
     this.partition = partition;
@@ -83,11 +90,14 @@ export class PartitionCache {
     this.slab = slab;
     this.slotCount = slotCount;
     this.#areas = areas;
+    this.#overflow = overflow;
     this.#rowsShift = Math.log2(partition.rowsPerBlock);
     this.#slotByBlock = new Int32Array(buffer, slotByBlockPtr, partition.blockCount).fill(-1);
     this.#stampBySlot = new Uint32Array(buffer, stampBySlotPtr, slotCount);
     this.#toldStampBySlot = new Uint32Array(slotCount);
-    this.#freeSlots = Int32Array.from({ length: slotCount }, (_, i) => slotCount - 1 - i);
+    // Slots are taken from the last to the first, as preloading takes blocks: the hottest ones come to
+    // lie in the slab and not in the overflow.
+    this.#freeSlots = Int32Array.from({ length: slotCount }, (_, i) => i);
     this.#freeCount = slotCount;
     this.#kernels = poolKernelsFor(slab.kernels, partition.dtype);
     if (slotCount > 0 && slotCount < partition.blockCount) {
@@ -100,6 +110,19 @@ export class PartitionCache {
 
   get residentBlockCount(): number {
     return this.slotCount - this.#freeCount;
+  }
+
+  get isFull(): boolean {
+    return this.#freeCount === 0;
+  }
+
+  isResident(block: number): boolean {
+    return this.#slotByBlock[block] !== -1;
+  }
+
+  /** Whether some slots lie outside the slab. */
+  get hasOverflow(): boolean {
+    return this.#overflow !== undefined;
   }
 
   get evictedCount(): number {
@@ -140,7 +163,7 @@ export class PartitionCache {
 
   /**
    * Turns the first `count` row ids of the slab's positions area into positions, those into addresses,
-   * and gives the number of rows whose block is not in memory; their indices are in the misses area,
+   * and gives the number of rows whose block is not in the slab; their indices are in the misses area,
    * rising.
    */
   resolve(count: number, stamp: number): number {
@@ -158,11 +181,27 @@ export class PartitionCache {
       this.#rowsShift,
       this.partition.rowBytes,
       this.#areas.slotByBlockPtr,
-      this.slotCount,
+      this.#areas.slabSlotCount,
       this.#areas.slotsPtr,
       this.#areas.stampBySlotPtr,
       stamp,
     );
+  }
+
+  /** Whether a position's block is in memory, outside the slab. */
+  isInOverflow(position: number): boolean {
+    if (this.#overflow === undefined) return false;
+    return this.#slotByBlock[this.blockOf(position)]! >= this.#areas.slabSlotCount;
+  }
+
+  /** Copies the row at a position that is in overflow to `ptr` of the slab. */
+  copyOverflowRow(position: number, ptr: number, stamp: number): void {
+    const { rowBytes } = this.partition;
+    const slot = this.#slotByBlock[this.blockOf(position)]!;
+    this.#stampBySlot[slot] = stamp;
+    const overflowSlot = slot - this.#areas.slabSlotCount;
+    const offset = this.rowInBlock(position) * rowBytes;
+    this.#overflow!.copyTo(this.slab.bytes, ptr, overflowSlot, offset, rowBytes);
   }
 
   /**
@@ -182,11 +221,17 @@ export class PartitionCache {
     if (this.slotCount === 0 || this.#slotByBlock[block] !== -1) return;
     if (this.#freeCount === 0) this.#evictOne();
     const slot = this.#freeSlots[--this.#freeCount]!;
-    this.slab.bytes.set(rows, this.#areas.slotsPtr + slot * slotBytesOf(this.partition));
+    this.#writeSlot(slot, rows);
     this.#slotByBlock[block] = slot;
     this.#stampBySlot[slot] = stamp;
     this.#toldStampBySlot[slot] = stamp;
     this.#lru?.set(block, slot);
+  }
+
+  #writeSlot(slot: number, rows: Uint8Array): void {
+    const { slabSlotCount, slotsPtr } = this.#areas;
+    if (slot >= slabSlotCount) this.#overflow!.write(slot - slabSlotCount, rows);
+    else this.slab.bytes.set(rows, slotsPtr + slot * slotBytesOf(this.partition));
   }
 
   #evictOne(): void {

@@ -88,12 +88,12 @@ export class SegmentJob {
       const from = this.#cursor;
       const to = Math.min(values.length, from + scratch.valueCount);
       const missCount = this.#resolve(from, to);
-      const { stop, missNumber, keptFrom } = this.#provideMissedRows(from, to, missCount);
+      const { stop, missNumber, keptFrom, isRoomShort } = this.#provideRows(from, to, missCount);
       if (weights) float32.set(weights.subarray(from, stop), scratch.weightsPtr >> 2);
       this.#tally.memoryLap();
       this.#poolBags(stop);
       this.#tally.poolLap();
-      if (missNumber < missCount && !this.#isHeld(keptFrom, stop)) {
+      if (missNumber < missCount && !isRoomShort) {
         if (!mayWant) return [];
         const wanted = this.#wantFrom(from, to, missNumber, missCount, keptFrom);
         this.#tally.memoryLap();
@@ -120,8 +120,13 @@ export class SegmentJob {
   #count(from: number, to: number, missCount: number): void {
     const { scratch, uint32 } = this.cache.slab;
     const misses = scratch.missesPtr >> 2;
-    let missed = missCount;
-    for (let i = 0; i < missCount && from + uint32[misses + i]! < this.#countedTo; i++) missed--;
+    const positions = scratch.positionsPtr >> 2;
+    let i = 0;
+    while (i < missCount && from + uint32[misses + i]! < this.#countedTo) i++;
+    let missed = missCount - i;
+    for (; this.cache.hasOverflow && i < missCount; i++) {
+      if (this.cache.isInOverflow(uint32[positions + uint32[misses + i]!]!)) missed--;
+    }
     const seen = to - Math.max(from, this.#countedTo);
     this.#tally.rowsMissed += missed;
     this.#tally.rowsHit += seen - missed;
@@ -130,42 +135,44 @@ export class SegmentJob {
   }
 
   /**
-   * Puts the copies of missed rows where kernels can read them, and their addresses in place.
+   * Puts rows that are at hand outside the slab, copies of missed ones and those in overflow, where
+   * kernels can read them, and their addresses in place.
    *
    * @returns The first value that has no address yet, the number of its miss (the count of misses
-   * when there is none), and the first held row that is not used up by then.
+   * when there is none), the first held row that is not used up by then, and whether it is only room
+   * that was short.
    */
-  #provideMissedRows(
+  #provideRows(
     from: number,
     to: number,
     missCount: number,
-  ): { stop: number; missNumber: number; keptFrom: number } {
+  ): { stop: number; missNumber: number; keptFrom: number; isRoomShort: boolean } {
     const { scratch, uint32, bytes } = this.cache.slab;
     const { valueIndices, rows } = this.#missed;
     const { rowBytes } = this.cache.partition;
     const addresses = scratch.addressesPtr >> 2;
     const misses = scratch.missesPtr >> 2;
+    const positions = scratch.positionsPtr >> 2;
     const rowsEnd = scratch.rowsPtr + scratch.rowBytes;
     let rowPtr = scratch.rowsPtr;
     let held = 0;
     for (let i = 0; i < missCount; i++) {
       const offset = uint32[misses + i]!;
+      const position = uint32[positions + offset]!;
       // A held row is left out when its block has come into memory since.
       while (held < valueIndices.length && valueIndices[held]! < from + offset) held++;
-      if (valueIndices[held] !== from + offset || rowPtr + rowBytes > rowsEnd) {
-        return { stop: from + offset, missNumber: i, keptFrom: held };
+      const isHeld = valueIndices[held] === from + offset;
+      const isAtHand = isHeld || this.cache.isInOverflow(position);
+      if (!isAtHand || rowPtr + rowBytes > rowsEnd) {
+        return { stop: from + offset, missNumber: i, keptFrom: held, isRoomShort: isAtHand };
       }
-      bytes.set(rows.subarray(held * rowBytes, (held + 1) * rowBytes), rowPtr);
+      if (isHeld) bytes.set(rows.subarray(held * rowBytes, (held + 1) * rowBytes), rowPtr);
+      else this.cache.copyOverflowRow(position, rowPtr, this.#tally.stamp);
       uint32[addresses + offset] = rowPtr;
       rowPtr += rowBytes;
     }
     while (held < valueIndices.length && valueIndices[held]! < to) held++;
-    return { stop: to, missNumber: missCount, keptFrom: held };
-  }
-
-  /** Whether the next held row is the one of this value: then only room was short. */
-  #isHeld(keptFrom: number, valueIndex: number): boolean {
-    return this.#missed.valueIndices[keptFrom] === valueIndex;
+    return { stop: to, missNumber: missCount, keptFrom: held, isRoomShort: false };
   }
 
   /** Sums values from the cursor to `stop`, whose addresses start the addresses area. */
@@ -248,11 +255,11 @@ export class SegmentJob {
     const positions = scratch.positionsPtr >> 2;
     for (let i = firstMiss; i < missCount; i++) {
       const index = from + uint32[misses + i]!;
-      if (missing.isHeld(index)) continue;
-      // One row is always taken, so that every pass gets further.
-      if (missing.count > 0 && missing.isFull(bytesMax)) return false;
       // Resolving has left the positions of this very part there.
       const position = uint32[positions + index - from]!;
+      if (missing.isHeld(index) || this.cache.isInOverflow(position)) continue;
+      // One row is always taken, so that every pass gets further.
+      if (missing.count > 0 && missing.isFull(bytesMax)) return false;
       missing.add(index, this.cache.blockOf(position), this.cache.rowInBlock(position));
     }
     return true;

@@ -75,6 +75,10 @@ async function serve(engine: LookupEngine, config: ShardConfig): Promise<Running
   const metrics = new ShardMetrics(engine);
   const desk = new LookupDesk(engine, systemClock, config.lookupsInFlightMax, metrics);
   metrics.watchInFlight(() => desk.inFlightCount);
+  // Before it listens: the first queries would otherwise read what is known to be wanted one by one.
+  const startMs = systemClock.nowMs();
+  const blocks = await engine.preload();
+  log.info({ blocks, ms: Math.round(systemClock.nowMs() - startMs) }, "preloaded");
   const streams = new LookupStreams(desk, log);
   const definition = loadProto("embedding_shard.proto");
   await removeStaleSocket(config.listenAddress);

@@ -47,6 +47,7 @@ export async function startSingleProcess(options: SingleProcessOptions): Promise
     for (const engine of engines.values()) engine.close();
   };
   try {
+    for (const engine of engines.values()) await engine.preload();
     const frontend = await startFrontend(
       {
         modelDir,

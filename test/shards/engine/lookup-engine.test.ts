@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import Database from "better-sqlite3";
 import fc from "fast-check";
 import type { Model } from "../../../lib/model/model-directory.js";
 import { Random } from "../../../lib/random.js";
@@ -64,7 +65,8 @@ describe("LookupEngine", () => {
         fc.constantFrom("identity" as const, "placed" as const),
         // A reader costs a tenth of a second to start.
         fc.nat(9).map((draw) => (draw === 0 ? 2 : 0)),
-        async (seed, cacheBytes, missedBytesMax, sampleCount, order, readerCount) => {
+        fc.boolean(),
+        async (seed, cacheBytes, missedBytesMax, sampleCount, order, readerCount, preloaded) => {
           const plan = makePlan(
             model,
             choices.map((choice) => ({ ...choice, cacheBytes })),
@@ -79,6 +81,7 @@ describe("LookupEngine", () => {
             readerCount,
           });
           try {
+            if (preloaded) await engine.preload();
             const random = new Random(seed, "lookups");
             for (let i = 0; i < 3; i++) {
               const requests = [0, 1, 2].map(() => randomRequest(engine, sampleCount, random));
@@ -96,6 +99,88 @@ describe("LookupEngine", () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it("sums the same when a partition's cache is spread over several memories", async () => {
+    const dir = tempFolder();
+    const model = await makeShardModel(dir, [
+      { rowCount: 40_000, embeddingDim: 64 },
+      { rowCount: 500, embeddingDim: 64 },
+    ]);
+    const random = new Random(3, "statistics");
+    const stats = await makeShardStats(dir, model, () => Math.floor(1 / random.nextFloat()) - 1);
+    const choices = [{ table: "t0" }, { table: "t1" }];
+    const plan = makePlan(model, choices, ["shard-0"], stats.hash);
+    const storePath = join(dir, "store");
+    await buildShardStore({ modelDir: model.dir, plan, shardId: "shard-0", stats, out: storePath });
+
+    // 2.7 MiB of a memory are scratch areas; t0 has 10 MB of rows.
+    const slabBytesMax = 4 * 1024 * 1024;
+    for (const cacheBytes of [2 ** 40, 7_000_000]) {
+      const engine = openLookupEngine({ storePath, slabBytesMax, cacheBytes });
+      try {
+        await engine.preload();
+        const hitsBefore = engine.counters(0).rowsHit;
+        for (let i = 0; i < 20; i++) {
+          const request = randomRequest(engine, 40, random);
+          const reply = await engine.lookup(request);
+          assert.deepEqual(reply.pooled, expected(engine, model, request));
+          const valueCount = sum(request.segments.map(({ values }) => values.length));
+          assert.equal(reply.rowsHit + reply.rowsMissed, valueCount);
+          if (cacheBytes === 2 ** 40) assert.equal(reply.rowsMissed, 0);
+        }
+        assert.ok(engine.counters(0).rowsHit > hitsBefore);
+        assert.equal(engine.counters(0).blocksEvicted > 0, cacheBytes === 7_000_000);
+      } finally {
+        engine.close();
+      }
+    }
+  });
+
+  it("says that a memory is too small for a partition's index", async () => {
+    const dir = tempFolder();
+    const model = await makeShardModel(dir, [{ rowCount: 1000, embeddingDim: 64 }]);
+    const storePath = join(dir, "store");
+    const plan = makePlan(model, [{ table: "t0" }]);
+    await buildShardStore({ modelDir: model.dir, plan, shardId: "shard-0", out: storePath });
+    assert.throws(() => openLookupEngine({ storePath, slabBytesMax: 1024 * 1024 }), {
+      code: "LIMIT_EXCEEDED",
+      message: /table t0 rows 0-1000/,
+    });
+  });
+
+  it("preloads the rows that were read most, and leaves out a block that is corrupt", async () => {
+    const dir = tempFolder();
+    const model = await makeShardModel(dir, [{ rowCount: 4000, embeddingDim: 64 }]);
+    // The 300 rows that were read are every 13th.
+    const stats = await makeShardStats(dir, model, (_, row) =>
+      row % 13 === 0 && row < 3900 ? 5000 - row : 0,
+    );
+    const plan = makePlan(model, [{ table: "t0" }], ["shard-0"], stats.hash);
+    const storePath = join(dir, "store");
+    await buildShardStore({ modelDir: model.dir, plan, shardId: "shard-0", stats, out: storePath });
+    const hot = {
+      sampleCount: 1,
+      segments: [
+        {
+          partition: 0,
+          lengths: Uint32Array.of(300),
+          values: Uint32Array.from({ length: 300 }, (_, i) => i * 13),
+        },
+      ],
+    };
+    const engine = openLookupEngine({ storePath, cacheBytes: 320 * 256 });
+    assert.equal(await engine.preload(), 10);
+    assert.equal((await engine.lookup(hot)).rowsMissed, 0);
+    engine.close();
+
+    const db = new Database(storePath);
+    db.prepare("UPDATE blocks SET bytes = zeroblob(length(bytes)) WHERE id = 3").run();
+    db.close();
+    const damaged = openLookupEngine({ storePath, cacheBytes: 320 * 256 });
+    await damaged.preload();
+    await assert.rejects(damaged.lookup(hot), { code: "BLOCK_CORRUPT" });
+    damaged.close();
   });
 });
 
@@ -141,10 +226,11 @@ const decodedByName = new Map<string, Float32Array>();
 function plainPartition(engine: LookupEngine, model: Model, number: number): PlainPartition {
   const { table, rowStart, columnStart, columnEnd } = engine.partitions[number]!.stored;
   const { embeddingDim } = model.manifest.tables.find(({ name }) => name === table)!;
-  let decoded = decodedByName.get(table);
+  const name = `${model.hash} ${table}`;
+  let decoded = decodedByName.get(name);
   if (decoded === undefined) {
     decoded = decodedTable(model, table);
-    decodedByName.set(table, decoded);
+    decodedByName.set(name, decoded);
   }
   return { table: decoded, embeddingDim, rowStart, columnStart, columnEnd };
 }

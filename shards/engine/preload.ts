@@ -1,0 +1,49 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { ShardpoolError } from "../../lib/errors.js";
+import type { ShardStore } from "../store/shard-store.js";
+import type { PartitionCache } from "./partition-cache.js";
+
+/** Blocks read before other work of the process gets a turn: some milliseconds. */
+const BLOCKS_PER_TURN = 256;
+
+/**
+ * Fills the caches with the first blocks of their partitions, which hold the rows that were read most.
+ * They go in from the last to the first, so that the LRU takes the hottest for the most recent.
+ *
+ * A block that fails its checksum is left out: the lookup that wants it says so.
+ *
+ * @param isStopped Asked between reads; the rest is left out once it is true.
+ * @returns Blocks read.
+ * @throws ShardpoolError FILE_CORRUPT when SQLite cannot follow the file.
+ */
+export async function preloadCaches(
+  caches: readonly PartitionCache[],
+  store: ShardStore,
+  isStopped: () => boolean,
+): Promise<number> {
+  let blocksRead = 0;
+  for (const cache of caches) {
+    for (let block = cache.slotCount - 1; block >= 0; block--) {
+      if (cache.isResident(block)) continue;
+      if (cache.isFull || isStopped()) break;
+      const rows = readIntactBlock(store, cache, block);
+      // No lookup has stamped anything that is older.
+      if (rows) cache.admit(block, rows, 0);
+      if (++blocksRead % BLOCKS_PER_TURN === 0) await nextTurn();
+    }
+  }
+  return blocksRead;
+}
+
+function readIntactBlock(
+  store: ShardStore,
+  cache: PartitionCache,
+  block: number,
+): Buffer | undefined {
+  try {
+    return store.readBlock(cache.partition, block);
+  } catch (error) {
+    if (error instanceof ShardpoolError && error.code === "BLOCK_CORRUPT") return undefined;
+    throw error;
+  }
+}
