@@ -19,4 +19,8 @@ export {
   type BuiltShardStore,
   buildShardStore,
 } from "./store/build-shard-store.js";
+export {
+  type InspectedShardStore,
+  inspectShardStore,
+} from "./store/inspect-shard-store.js";
 export type { StoreCatalog, StoredPartition } from "./store/store-catalog.js";
