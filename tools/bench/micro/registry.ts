@@ -1,4 +1,5 @@
 import { planProduction } from "../planner/plan-production.js";
+import { build } from "./build.js";
 import { clicksCount } from "./clicks/clicks-count.js";
 import { lookupF16, lookupInt4, lookupInt8 } from "./lookup/lookup-dtypes.js";
 import { lookupHot } from "./lookup/lookup-hot.js";
@@ -12,6 +13,7 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
   lookupF16,
   lookupInt8,
   lookupInt4,
+  build,
   planProduction,
   clicksCount,
 ];

@@ -5,7 +5,7 @@ import type { AccessStatsFile } from "../../../../lib/stats/access-stats-file.js
 import { buildShardStore, type LookupEngine, openLookupEngine } from "../../../../shards/index.js";
 import type { MicroContext } from "../micro-bench.js";
 
-const SHARD_ID = "shard-0";
+export const SHARD_ID = "shard-0";
 
 /** A plan that puts every table whole on one shard, all of it in memory. */
 export function wholeTablesPlan(model: Model, statsHash: string | null): ShardingPlan {
