@@ -12,6 +12,12 @@ export type {
   LookupSegment,
   LookupTimings,
 } from "./engine/lookup-request.js";
+export {
+  NULL_MODEL_HASH,
+  type NullShardOptions,
+  type RunningNullShard,
+  startNullShard,
+} from "./server/null-shard.js";
 export { type RunningShard, startShard } from "./server/start-shard.js";
 export { type RawShardConfig, SHARD_DEFAULTS } from "./shard-config.js";
 export {

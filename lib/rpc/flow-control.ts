@@ -8,6 +8,15 @@ import type { Server } from "@grpc/grpc-js";
  */
 export const FLOW_CONTROL_WINDOW_BYTES = 8 * 1024 * 1024;
 
+/**
+ * The window of a server that answers with far more than it is asked, a shard: what may be on its way
+ * to it. Node reads nothing from a connection while a write to it waits for the peer
+ * (`Http2Session::MaybeStopReading`), so two ends that both wait for the other to read wait for ever.
+ * As long as all that may be on its way in one direction fits the sockets' buffers (208 KiB of a unix
+ * socket, fewer of a young TCP connection), the writer of that direction never waits, and so reads.
+ */
+export const REQUEST_WINDOW_BYTES = 128 * 1024;
+
 /** Client channel options that open the window on the client's side. */
 export const FLOW_CONTROL_CHANNEL_OPTIONS = {
   "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
@@ -20,7 +29,7 @@ export const FLOW_CONTROL_CHANNEL_OPTIONS = {
  *
  * @throws TypeError when grpc-js no longer has that method.
  */
-export function openServerWindows(server: Server): void {
+export function openServerWindows(server: Server, windowBytes: number): void {
   const internals = server as unknown as {
     createHttp2Server?: (credentials: unknown) => Http2Server;
   };
@@ -30,12 +39,12 @@ export function openServerWindows(server: Server): void {
   }
   internals.createHttp2Server = (credentials) => {
     const http2Server = create.call(server, credentials);
-    http2Server.on("session", openSessionWindow);
+    http2Server.on("session", (session) => openSessionWindow(session, windowBytes));
     return http2Server;
   };
 }
 
-function openSessionWindow(session: ServerHttp2Session): void {
-  session.settings({ initialWindowSize: FLOW_CONTROL_WINDOW_BYTES });
-  session.setLocalWindowSize(FLOW_CONTROL_WINDOW_BYTES);
+function openSessionWindow(session: ServerHttp2Session, windowBytes: number): void {
+  session.settings({ initialWindowSize: windowBytes });
+  session.setLocalWindowSize(windowBytes);
 }

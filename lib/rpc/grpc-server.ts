@@ -11,7 +11,7 @@ import type { PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import { addressInUse } from "../http/listen.js";
-import { openServerWindows } from "./flow-control.js";
+import { FLOW_CONTROL_WINDOW_BYTES, openServerWindows } from "./flow-control.js";
 
 export interface GrpcServerOptions {
   /** `host:port`, where port 0 picks a free one, or `unix:PATH`. */
@@ -23,6 +23,8 @@ export interface GrpcServerOptions {
   /** What reflection shows; the `.proto` files of `services`. */
   readonly packages: readonly PackageDefinition[];
   readonly messageBytesMax: number;
+  /** Flow-control window for what clients send; `FLOW_CONTROL_WINDOW_BYTES` unless told. */
+  readonly windowBytes?: number;
   readonly serverOptions?: ServerOptions;
 }
 
@@ -54,7 +56,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     "grpc.max_send_message_length": options.messageBytesMax,
     ...options.serverOptions,
   });
-  openServerWindows(server);
+  openServerWindows(server, options.windowBytes ?? FLOW_CONTROL_WINDOW_BYTES);
   for (const { definition, implementation } of options.services) {
     server.addService(definition, implementation);
   }

@@ -5,6 +5,7 @@ import type { BatchObserver } from "./batch-observer.js";
 import { PendingQuery } from "./pending-query.js";
 import type { Predictor } from "./predictor.js";
 import { PRIORITY_LEVELS, type Query, type QueryResult } from "./query.js";
+import { ServiceRate } from "./service-rate.js";
 
 export interface BatcherOptions {
   readonly predictor: Pick<Predictor, "predict">;
@@ -17,6 +18,8 @@ export interface BatcherOptions {
   readonly batchesInFlightMax: number;
   /** Samples admitted and not yet answered. */
   readonly queueSampleCountMax: number;
+  /** Milliseconds a query may wait for a batch. */
+  readonly queueAgeMsMax: number;
 }
 
 export interface QueryCall {
@@ -33,12 +36,16 @@ interface QueuedPiece extends QueryPiece {
 /**
  * Joins queries that wait into batches, and cuts queries that are larger than a batch. There is no
  * timer: while a batch may still start, a query leaves at once; queries join only when all batches
- * allowed are in flight, which is when the machine has enough to do.
+ * allowed are in flight, which is when the machine has enough to do. Then a query whose deadline
+ * would pass before its turn is refused at once.
  */
 export class Batcher {
   readonly #options: BatcherOptions;
   /** Pieces that wait, by priority; the first queue goes first. */
   readonly #queues: QueuedPiece[][] = Array.from({ length: PRIORITY_LEVELS }, () => []);
+  /** Samples that wait, by priority. */
+  readonly #queuedCounts = new Array<number>(PRIORITY_LEVELS).fill(0);
+  readonly #rate = new ServiceRate();
   #batchesInFlight = 0;
   #sampleCount = 0;
 
@@ -58,19 +65,50 @@ export class Batcher {
     return Math.max(0, ...waits.map(({ query }) => nowMs - query.arrivedAt));
   }
 
+  /** Samples a second that full batches are answered at; 0 before any was full. */
+  get samplesPerSecond(): number {
+    return this.#rate.samplesPerSecond;
+  }
+
+  /**
+   * Whether a query would be taken in, before anything is done for it: under overload most queries are
+   * refused, and what that costs is missing elsewhere.
+   *
+   * @param deadlineAt On the clock given.
+   * @throws ShardpoolError SERVER_OVERLOADED when it does not fit beside those not yet answered, or
+   * when its deadline would pass before its answer, at the rate that is measured.
+   */
+  assertTakes(sampleCount: number, priority: number, deadlineAt: number): void {
+    const { queueSampleCountMax, queueAgeMsMax, clock } = this.#options;
+    if (this.#sampleCount + sampleCount > queueSampleCountMax) {
+      throw overloaded(
+        `${this.#sampleCount} samples are waiting, ${sampleCount} more would pass the limit of ${queueSampleCountMax}`,
+      );
+    }
+    let samplesAhead = 0;
+    for (let level = 0; level < priority; level++) samplesAhead += this.#queuedCounts[level]!;
+    // Nobody is ahead: it starts with the next batch, and that measures the rate anew.
+    if (samplesAhead === 0) return;
+    const waitMs = this.#rate.estimateMs(samplesAhead + sampleCount);
+    const leftMs = deadlineAt - clock.nowMs();
+    const limitMs = Math.min(leftMs, queueAgeMsMax);
+    if (waitMs <= limitMs) return;
+    throw overloaded(
+      `${samplesAhead} samples are ahead, an answer would take ${Math.ceil(waitMs)} ms; ` +
+        (leftMs <= queueAgeMsMax
+          ? `the deadline is in ${Math.floor(leftMs)} ms`
+          : `the limit is ${queueAgeMsMax} ms`),
+    );
+  }
+
   /**
    * Takes a query in.
    *
-   * @throws ShardpoolError SERVER_OVERLOADED when it does not fit beside those not yet answered.
+   * @throws ShardpoolError as `assertTakes` does.
    */
   submit(query: Query): QueryCall {
-    const { queueSampleCountMax, clock } = this.#options;
-    if (this.#sampleCount + query.sampleCount > queueSampleCountMax) {
-      throw new ShardpoolError(
-        "SERVER_OVERLOADED",
-        `${this.#sampleCount} samples are waiting, ${query.sampleCount} more would pass the limit of ${queueSampleCountMax}`,
-      );
-    }
+    const { clock } = this.#options;
+    this.assertTakes(query.sampleCount, query.priority, query.deadlineAt);
     const pending = new PendingQuery(query);
     this.#sampleCount += query.sampleCount;
     const timer = setTimeout(
@@ -99,6 +137,7 @@ export class Batcher {
       const sampleEnd = Math.floor(((i + 1) * query.sampleCount) / pieceCount);
       queue.push({ pending, query, sampleStart, sampleCount: sampleEnd - sampleStart });
     }
+    this.#queuedCounts[query.priority - 1]! += query.sampleCount;
   }
 
   #startBatches(): void {
@@ -109,14 +148,15 @@ export class Batcher {
     }
   }
 
-  /** What waits longest of the highest priority, up to a batch; queries that are over are dropped. */
+  /** What waits longest of the highest priority, up to a batch; what needs no answer is dropped. */
   #takePieces(): QueuedPiece[] {
     const taken: QueuedPiece[] = [];
     let room = this.#options.batchSampleCountMax;
-    for (const queue of this.#queues) {
+    for (const [level, queue] of this.#queues.entries()) {
       let next = queue[0];
-      while (next && (next.pending.isOver || next.sampleCount <= room)) {
+      while (next && (this.#isDropped(next) || next.sampleCount <= room)) {
         queue.shift();
+        this.#queuedCounts[level]! -= next.sampleCount;
         if (!next.pending.isOver) {
           taken.push(next);
           room -= next.sampleCount;
@@ -129,15 +169,40 @@ export class Batcher {
     return taken;
   }
 
+  /** Over already, or given up here because it waited too long or comes too late in any case. */
+  #isDropped({ pending, query }: QueuedPiece): boolean {
+    if (pending.isOver) return true;
+    const { clock, queueAgeMsMax } = this.#options;
+    const nowMs = clock.nowMs();
+    if (nowMs - query.arrivedAt > queueAgeMsMax) {
+      pending.fail(overloaded(`the query waited for a batch longer than ${queueAgeMsMax} ms`));
+    } else if (nowMs + this.#lateFromMs() > query.deadlineAt) {
+      pending.fail(deadlinePassed());
+    }
+    return pending.isOver;
+  }
+
+  /** A batch that starts with less time left than half of what batches take is work for nobody. */
+  #lateFromMs(): number {
+    return this.#rate.batchMs / 2;
+  }
+
   async #run(pieces: readonly QueuedPiece[]): Promise<void> {
     const { predictor, clock } = this.#options;
     this.#batchesInFlight++;
     const startedAt = clock.nowMs();
+    const isFull = this.#queues.some((queue) => queue.length > 0);
+    const sampleCount = pieces.reduce((sum, piece) => sum + piece.sampleCount, 0);
     try {
       const deadlineAt = Math.max(...pieces.map(({ query }) => query.deadlineAt));
-      const call = predictor.predict(joinPieces(pieces), deadlineAt, this.#observe(pieces));
+      const call = predictor.predict(
+        joinPieces(pieces),
+        deadlineAt,
+        this.#observe(pieces, sampleCount),
+      );
       abandonWhenAllAreOver(pieces, () => call.abandon());
       const prediction = await call.result;
+      if (isFull) this.#rate.record(sampleCount, startedAt, clock.nowMs());
       let batchStart = 0;
       for (const piece of pieces) {
         const queuedUs = (startedAt - piece.query.arrivedAt) * 1000;
@@ -153,8 +218,7 @@ export class Batcher {
     }
   }
 
-  #observe(pieces: readonly QueuedPiece[]): BatchObserver | undefined {
-    const sampleCount = pieces.reduce((sum, piece) => sum + piece.sampleCount, 0);
+  #observe(pieces: readonly QueuedPiece[], sampleCount: number): BatchObserver | undefined {
     const queries = pieces.map(({ query }) => query);
     return this.#options.observeBatch?.(queries, sampleCount);
   }
@@ -167,6 +231,10 @@ function abandonWhenAllAreOver(pieces: readonly QueuedPiece[], abandon: () => vo
     if (leftCount === 0) abandon();
   };
   for (const { pending } of pieces) pending.result.then(countDown, countDown);
+}
+
+function overloaded(detail: string): ShardpoolError {
+  return new ShardpoolError("SERVER_OVERLOADED", detail);
 }
 
 function deadlinePassed(): ShardpoolError {

@@ -19,6 +19,12 @@ export function intsOf(bytes: Uint8Array): Int32Array {
   return new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
 }
 
+/** Received bytes as the bits of float16; see `floatsOf`. */
+export function halvesOf(bytes: Uint8Array): Uint16Array {
+  const aligned = alignedFor(bytes, Uint16Array.BYTES_PER_ELEMENT);
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
+}
+
 function alignedFor(bytes: Uint8Array, elementBytes: number): Uint8Array {
   return bytes.byteOffset % elementBytes === 0 ? bytes : Uint8Array.prototype.slice.call(bytes);
 }

@@ -74,7 +74,9 @@ export class DenseThread {
         return;
       }
       this.#waiting.push({ resolve, reject });
-      this.#worker.postMessage(request, [request.pooled.buffer as ArrayBuffer]);
+      this.#worker.postMessage({ ...request, dense: ofItsOwn(request.dense) }, [
+        request.pooled.buffer as ArrayBuffer,
+      ]);
     });
   }
 
@@ -96,6 +98,11 @@ export class DenseThread {
     this.#isOver = true;
     for (const { reject } of this.#waiting.splice(0)) reject(workerEnded());
   }
+}
+
+/** A view of a larger buffer, for instance of a whole request, would be cloned with all of it. */
+function ofItsOwn(values: Float32Array): Float32Array {
+  return values.byteLength === values.buffer.byteLength ? values : values.slice();
 }
 
 function workerEnded(): ShardpoolError {

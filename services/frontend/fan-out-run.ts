@@ -1,7 +1,9 @@
 import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
+import { float16sToFloat32s } from "../../lib/model/float16.js";
 import type { BatchObserver, LookupObservation } from "./batch-observer.js";
-import { bytesOf, floatsOf } from "./byte-views.js";
+import type { BufferPool } from "./buffer-pool.js";
+import { bytesOf, floatsOf, halvesOf } from "./byte-views.js";
 import type { LookupCost, ShardSpan } from "./fan-out.js";
 import type { PooledAssembler } from "./pooled-assembler.js";
 import type { RoutedSegment } from "./router.js";
@@ -18,6 +20,10 @@ export interface FanOutRunOptions {
   readonly sampleCount: number;
   readonly deadlineAt: number;
   readonly clock: Clock;
+  /** Ask for sums of half the size, rounded. */
+  readonly float16Answers: boolean;
+  /** Where float16 sums become float32. */
+  readonly buffers: BufferPool;
   readonly observer?: BatchObserver;
 }
 
@@ -108,7 +114,7 @@ export class FanOutRun {
       // 0 would mean no deadline.
       timeoutUs: Math.min(UINT32_MAX, Math.max(1, timeoutUs)),
       sampleCount,
-      float16Reply: false,
+      float16Reply: this.#options.float16Answers,
       traceparent: watched?.traceparent ?? "",
       segments: segments.map(
         (segment): LookupSegment => ({
@@ -124,9 +130,12 @@ export class FanOutRun {
   #receive(lookup: ShardLookup, reply: LookupReply, sentAt: number): void {
     if (this.#isOver) return;
     this.#pending.delete(lookup);
-    const { assembler, clock } = this.#options;
+    const { assembler, clock, float16Answers } = this.#options;
+    const valueBytes = float16Answers ? Uint16Array.BYTES_PER_ELEMENT : 4;
     let expectedBytes = 0;
-    for (const segment of lookup.segments) expectedBytes += assembler.segmentBytes(segment);
+    for (const segment of lookup.segments) {
+      expectedBytes += assembler.segmentValues(segment) * valueBytes;
+    }
     if (reply.pooled.byteLength !== expectedBytes) {
       this.fail(
         new ShardpoolError(
@@ -138,8 +147,17 @@ export class FanOutRun {
     }
     // Pending ones excluded, the last to come is the slowest: its stages stand for the batch.
     recordCost(this.#cost, lookup.client.shardId, reply, (clock.nowMs() - sentAt) * 1000);
-    assembler.place(lookup.segments, floatsOf(reply.pooled));
+    if (float16Answers) this.#placeHalves(lookup.segments, halvesOf(reply.pooled));
+    else assembler.place(lookup.segments, floatsOf(reply.pooled));
     if (this.#pending.size === 0) this.#succeed();
+  }
+
+  #placeHalves(segments: readonly RoutedSegment[], halves: Uint16Array): void {
+    const { assembler, buffers } = this.#options;
+    const sums = buffers.take(halves.length);
+    float16sToFloat32s(halves, sums);
+    assembler.place(segments, sums);
+    buffers.give(sums.buffer as ArrayBuffer);
   }
 
   #retryElsewhere(lookup: ShardLookup, error: unknown): void {

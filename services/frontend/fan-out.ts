@@ -65,6 +65,8 @@ export interface FanOutOptions {
 /** Looks a batch up on all shards at once, under one plan. */
 export class FanOut {
   readonly layout: PooledLayout;
+  /** Ask shards for float16 sums from here on: half the bytes, and pooled is no longer exact. */
+  float16Answers = false;
   readonly #options: FanOutOptions;
   readonly #router: Router;
   readonly #chooser: ShardChooser;
@@ -99,6 +101,8 @@ export class FanOut {
       sampleCount: batch.sampleCount,
       deadlineAt,
       clock,
+      float16Answers: this.float16Answers,
+      buffers,
       ...(observer && { observer }),
     });
     const result = run.start(segments).then(

@@ -28,9 +28,12 @@ export const FRONTEND_DEFAULTS = {
   batchSampleCountMax: 512,
   /** Queries beyond this wait at the client: at 100 k samples/s it is 160 ms of work. */
   queueSampleCountMax: 16_384,
+  /** The whole queue at a fifth of that rate; who waits longer has gone away. */
+  queueAgeMsMax: 1000,
   /** A query that asks for nothing else must end some time. */
   queryTimeoutMsMax: 10_000,
   lookupsInFlightMax: 256,
+  float16Answers: false,
   /** Shards started at the same time may need this long to open their stores. */
   startTimeoutMs: 60_000,
   drainTimeoutMs: 10_000,
@@ -77,10 +80,14 @@ const frontendConfigSchema = z.strictObject({
     .min(1)
     .max(100_000_000)
     .default(FRONTEND_DEFAULTS.queueSampleCountMax),
+  /** How long a query may wait for its batch; queries that would wait longer are refused. */
+  queueAgeMsMax: milliseconds.default(FRONTEND_DEFAULTS.queueAgeMsMax),
   /** Longest a query may take, whatever its own deadline. */
   queryTimeoutMsMax: milliseconds.default(FRONTEND_DEFAULTS.queryTimeoutMsMax),
   /** Lookups in flight to one shard; beyond them queries are refused. */
   lookupsInFlightMax: z.int().min(1).max(65_536).default(FRONTEND_DEFAULTS.lookupsInFlightMax),
+  /** Have shards round their sums to float16: half the bytes of an answer, about 3 digits. */
+  float16Answers: z.boolean().default(FRONTEND_DEFAULTS.float16Answers),
   /** How long to wait at the start for every shard to answer. */
   startTimeoutMs: milliseconds.default(FRONTEND_DEFAULTS.startTimeoutMs),
   /** How long queries in flight may take after SIGTERM. */

@@ -6,6 +6,13 @@ export {
   type DenseSessionOptions,
 } from "./dense-session.js";
 export { FRONTEND_DEFAULTS, type RawFrontendConfig } from "./frontend-config.js";
-export type { LookupBody, OpenShardLink, PendingLookup, ShardLink } from "./shard-connection.js";
+export {
+  type LookupBody,
+  type OpenShardLink,
+  type PendingLookup,
+  ShardConnection,
+  type ShardLink,
+  type ShardTarget,
+} from "./shard-connection.js";
 export type { LookupReply as ShardLookupReply } from "./shard-wire.js";
 export { type RunningFrontend, startFrontend } from "./start-frontend.js";

@@ -73,6 +73,8 @@ export class QueryService {
     this.#assertServing();
     const { batcher, clock, queryTimeoutMsMax } = this.#options;
     const arrivedAt = clock.nowMs();
+    const deadlineAt = arrivedAt + Math.min(timeoutMs, options.timeoutMs, queryTimeoutMsMax);
+    batcher.assertTakes(claimedSampleCount(tensors), options.priority, deadlineAt);
     const inputs = readInferInputs(this.model, tensors);
     const { batch, defaultRowCount } = this.#rangePolicy.apply(inputs.batch);
     const call = batcher.submit({
@@ -81,7 +83,7 @@ export class QueryService {
       wantsPooled: options.outputs.includes("pooled"),
       priority: options.priority,
       arrivedAt,
-      deadlineAt: arrivedAt + Math.min(timeoutMs, options.timeoutMs, queryTimeoutMsMax),
+      deadlineAt,
       ...(trace && { trace }),
     });
     return {
@@ -117,4 +119,9 @@ export class QueryService {
       "the frontend has not answered its golden requests yet",
     );
   }
+}
+
+/** The samples of a query as its shapes have them, before anything of it is read or checked. */
+function claimedSampleCount(tensors: ReadonlyMap<string, InputTensor>): number {
+  return tensors.get("lengths")?.shape[1] ?? tensors.get("ids")?.shape[0] ?? 0;
 }

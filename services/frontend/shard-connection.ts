@@ -10,6 +10,7 @@ import { parseErrorCode, ShardpoolError } from "../../lib/errors.js";
 import type { PlanPartition } from "../../lib/plan/plan.js";
 import { FLOW_CONTROL_CHANNEL_OPTIONS } from "../../lib/rpc/flow-control.js";
 import { codeFromStatus, fromServiceError } from "../../lib/rpc/grpc-status.js";
+import { Pulse } from "./pulse.js";
 import {
   DESCRIBE,
   type DescribeReply,
@@ -31,12 +32,12 @@ export interface ShardTarget {
 }
 
 /** A lookup without what the connection fills in. */
-export type LookupBody = Omit<LookupRequest, "correlationId">;
+export type LookupBody = Omit<LookupRequest, "correlationId" | "cancel" | "ping">;
 
 export interface PendingLookup {
   /** @throws ShardpoolError SHARD_UNAVAILABLE when the connection ends first, or the shard's own error. */
   readonly reply: Promise<LookupReply>;
-  /** Forgets the lookup: `reply` never settles, and a late answer is dropped. */
+  /** Forgets the lookup and tells the shard: `reply` never settles, and a late answer is dropped. */
   abandon(): void;
 }
 
@@ -61,12 +62,19 @@ interface Waiting {
   readonly reject: (error: ShardpoolError) => void;
 }
 
-/** A ping this often, and this long to answer it: a stopped shard shows in under two seconds. */
-const KEEPALIVE_OPTIONS = {
-  "grpc.keepalive_time_ms": 1000,
-  "grpc.keepalive_timeout_ms": 500,
-  "grpc.keepalive_permit_without_calls": 1,
-} as const;
+/** A message that asks for no rows. */
+const NO_LOOKUP: LookupRequest = {
+  ...{ correlationId: 0, timeoutUs: 0, sampleCount: 0, segments: [] },
+  ...{ float16Reply: false, traceparent: "", cancel: false, ping: false },
+};
+/** No lookup has it, so that its answer finds nobody waiting. */
+const PING_CORRELATION_ID = 0;
+
+/**
+ * Messages that wait for the shard to read. Lookups in flight have a limit of their own, but those
+ * given up do not count there, and a shard that reads nothing would fill our memory with them.
+ */
+const UNSENT_COUNT_MAX = 1024;
 
 /**
  * One open lookup stream to a shard, from the moment the shard has said what it holds until the
@@ -81,7 +89,8 @@ export class ShardConnection implements ShardLink {
   readonly #client: Client;
   readonly #stream: ClientDuplexStream<LookupRequest, LookupReply>;
   readonly #waiting = new Map<number, Waiting>();
-  #nextCorrelationId = 1;
+  readonly #pulse: Pulse;
+  #nextCorrelationId = PING_CORRELATION_ID + 1;
   #endedWith: ShardpoolError | undefined;
 
   private constructor(peer: string, client: Client, partitionNumbers: ReadonlyMap<string, number>) {
@@ -93,9 +102,20 @@ export class ShardConnection implements ShardLink {
       LOOKUP_STREAM.requestSerialize,
       LOOKUP_STREAM.responseDeserialize,
     );
-    this.#stream.on("data", (reply: LookupReply) => this.#settle(reply));
+    this.#stream.on("data", (reply: LookupReply) => {
+      this.#pulse.beat();
+      this.#settle(reply);
+    });
+    let end: (error: ShardpoolError) => void = () => {};
+    this.#pulse = new Pulse({
+      ping: () => this.#ping(),
+      onSilence: (silentMs) => {
+        end(unavailable(peer, `no sign of life for ${silentMs} ms`));
+        this.#stream.cancel();
+      },
+    });
     this.ended = new Promise((resolve) => {
-      const end = (error: ShardpoolError): void => resolve(this.#end(error));
+      end = (error) => resolve(this.#end(error));
       // A shard that stops ends the stream in good order; to a lookup that waits it is all the same.
       this.#stream.on("end", () => end(unavailable(peer, "the shard closed the connection")));
       this.#stream.on("error", (error: ServiceError) => end(lost(peer, error)));
@@ -112,7 +132,6 @@ export class ShardConnection implements ShardLink {
     const peer = `${target.shardId} at ${target.address}`;
     const client = new Client(target.address, credentials.createInsecure(), {
       ...FLOW_CONTROL_CHANNEL_OPTIONS,
-      ...KEEPALIVE_OPTIONS,
       "grpc.max_receive_message_length": target.messageBytesMax,
       "grpc.max_send_message_length": target.messageBytesMax,
       // A shared subchannel would bring the back-off of an earlier attempt along.
@@ -131,21 +150,44 @@ export class ShardConnection implements ShardLink {
     return this.#waiting.size;
   }
 
-  /** Sends a lookup. Many may be in flight; answers come in any order. */
+  /**
+   * Sends a lookup. Many may be in flight; answers come in any order.
+   *
+   * @throws ShardpoolError SERVER_OVERLOADED when the shard does not take what was sent before.
+   */
   lookup(body: LookupBody): PendingLookup {
+    if (this.#stream.writableLength >= UNSENT_COUNT_MAX) {
+      throw new ShardpoolError(
+        "SERVER_OVERLOADED",
+        `${this.#peer} does not read: ${UNSENT_COUNT_MAX} messages wait to be sent, the most allowed`,
+      );
+    }
     const correlationId = this.#takeCorrelationId();
     const reply = new Promise<LookupReply>((resolve, reject) => {
       if (this.#endedWith) reject(this.#endedWith);
       else this.#waiting.set(correlationId, { resolve, reject });
     });
-    if (!this.#endedWith) this.#stream.write({ ...body, correlationId });
-    return { reply, abandon: () => this.#waiting.delete(correlationId) };
+    if (!this.#endedWith)
+      this.#stream.write({ ...body, correlationId, cancel: false, ping: false });
+    return { reply, abandon: () => this.#cancel(correlationId) };
   }
 
   /** Ends the stream; what is in flight fails. */
   close(): void {
     this.#end(unavailable(this.#peer, "the connection was closed"));
     this.#stream.cancel();
+  }
+
+  #ping(): void {
+    // Messages that wait to be read say enough: their answers will be the sign of life.
+    if (this.#stream.writableLength > 0) return;
+    this.#stream.write({ ...NO_LOOKUP, correlationId: PING_CORRELATION_ID, ping: true });
+  }
+
+  #cancel(correlationId: number): void {
+    const isInFlight = this.#waiting.delete(correlationId);
+    if (isInFlight && !this.#endedWith)
+      this.#stream.write({ ...NO_LOOKUP, correlationId, cancel: true });
   }
 
   #settle(reply: LookupReply): void {
@@ -163,6 +205,7 @@ export class ShardConnection implements ShardLink {
   #end(error: ShardpoolError): ShardpoolError {
     if (this.#endedWith) return this.#endedWith;
     this.#endedWith = error;
+    this.#pulse.stop();
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { reject } of waiting) reject(error);
@@ -172,7 +215,7 @@ export class ShardConnection implements ShardLink {
 
   #takeCorrelationId(): number {
     const id = this.#nextCorrelationId;
-    this.#nextCorrelationId = id === 0xffffffff ? 1 : id + 1;
+    this.#nextCorrelationId = id === 0xffffffff ? PING_CORRELATION_ID + 1 : id + 1;
     return id;
   }
 }

@@ -22,7 +22,6 @@ import { FrontendMetrics } from "./frontend-metrics.js";
 import { type FrontendServers, type ServerParts, startServers } from "./frontend-servers.js";
 import { assertGoldenAnswers } from "./golden-check.js";
 import { ModelStatistics } from "./model-statistics.js";
-import type { PooledLayout } from "./pooled-layout.js";
 import { Predictor } from "./predictor.js";
 import { QueryDesk } from "./query-desk.js";
 import { QueryService } from "./query-service.js";
@@ -103,7 +102,7 @@ interface FrontendParts {
   readonly clients: ReadonlyMap<string, ShardClient>;
   readonly densePool: DensePool;
   readonly predictor: Predictor;
-  readonly layout: PooledLayout;
+  readonly fanOut: FanOut;
   readonly queries: QueryService;
   readonly metrics: FrontendMetrics;
   readonly statistics: ModelStatistics;
@@ -151,6 +150,7 @@ async function createParts(
     batchSampleCountMax,
     batchesInFlightMax,
     queueSampleCountMax,
+    queueAgeMsMax: config.queueAgeMsMax,
     observeBatch: (batch, sampleCount) =>
       BatchObserver.start({ metrics, statistics, clock, sampleCount, queries: batch }),
   });
@@ -167,8 +167,7 @@ async function createParts(
     isReady: () => queries.state === "serving" && predictor.isComplete,
     isConnected: () => new Map([...clients].map(([id, client]) => [id, client.isReady])),
   });
-  const { layout } = fanOut;
-  const parts = { log, clock, clients, densePool, predictor, layout, queries, metrics, statistics };
+  const parts = { log, clock, clients, densePool, predictor, fanOut, queries, metrics, statistics };
   return Object.assign(notify, parts);
 }
 
@@ -207,7 +206,7 @@ function servedModelOf(
 }
 
 async function assertReadyToServe(
-  { clients, predictor, layout, clock, log }: FrontendParts,
+  { clients, predictor, fanOut, clock, log }: FrontendParts,
   model: Model,
   config: FrontendConfig,
 ): Promise<void> {
@@ -222,9 +221,11 @@ async function assertReadyToServe(
     predictor,
     golden: await model.readGolden(),
     manifest: model.manifest,
-    layout,
+    layout: fanOut.layout,
     deadlineAt: giveUpAt,
   });
+  // Golden requests hold what the shards have and not how it is rounded, so they come before this.
+  fanOut.float16Answers = config.float16Answers;
   log.info("golden requests answered right");
 }
 

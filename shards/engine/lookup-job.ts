@@ -1,3 +1,4 @@
+import { REPLY_ROOM_BYTES } from "../../lib/rpc/lookup-codec.js";
 import type { LookupReply, LookupRequest } from "./lookup-request.js";
 import type { LookupTally } from "./lookup-tally.js";
 import type { WantedBlock } from "./missed-rows.js";
@@ -30,8 +31,7 @@ export class LookupJob {
   ) {
     this.request = request;
     this.tally = tally;
-    // Not zeroed here: every segment writes all of its part.
-    this.#pooled = new Float32Array(Buffer.allocUnsafeSlow(pooledCount * 4).buffer);
+    this.#pooled = roomyFloats(pooledCount);
     let start = 0;
     this.#unfinished = request.segments.map((segment) => {
       const cache = caches[segment.partition]!;
@@ -79,4 +79,10 @@ export class LookupJob {
       },
     };
   }
+}
+
+/** Float32 values with `REPLY_ROOM_BYTES` around them; not zeroed: every segment writes its part. */
+function roomyFloats(count: number): Float32Array {
+  const { buffer } = Buffer.allocUnsafeSlow(2 * REPLY_ROOM_BYTES + count * 4);
+  return new Float32Array(buffer, REPLY_ROOM_BYTES, count);
 }

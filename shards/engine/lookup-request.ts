@@ -36,7 +36,10 @@ export interface LookupTimings {
 }
 
 export interface LookupReply {
-  /** `[sampleCount][columns]` float32 for each segment in its order, end to end: sums of the bags. */
+  /**
+   * `[sampleCount][columns]` float32 for each segment in its order, end to end: sums of the bags. It
+   * has `REPLY_ROOM_BYTES` before and after it in its buffer for the rest of a message.
+   */
   readonly pooled: Float32Array;
   /** Row reads answered from memory and from the store, repeats counted. */
   readonly rowsHit: number;

@@ -1,13 +1,9 @@
 import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
+import type { LookupRequestMessage } from "../../lib/rpc/lookup-codec.js";
 import type { LookupEngine } from "../engine/lookup-engine.js";
 import { LookupSpan } from "./lookup-span.js";
-import {
-  toLookupRequest,
-  toWireReply,
-  type WireLookupReply,
-  type WireLookupRequest,
-} from "./lookup-wire.js";
+import { toLookupRequest, toWireReply, type WireReply } from "./lookup-wire.js";
 import type { ShardMetrics } from "./shard-metrics.js";
 
 /** Takes lookups off the wire, bounded in number, until it drains. */
@@ -37,13 +33,13 @@ export class LookupDesk {
    *
    * @throws ShardpoolError SERVER_DRAINING, SERVER_OVERLOADED, and what the engine throws.
    */
-  async lookup(wire: WireLookupRequest, signal: AbortSignal): Promise<WireLookupReply> {
+  async lookup(wire: LookupRequestMessage, signal: AbortSignal): Promise<WireReply> {
     const startedAtMs = this.#clock.nowMs();
     const span = new LookupSpan(wire.traceparent, startedAtMs);
     try {
       const reply = await this.#answer(wire, signal);
       const endedAtMs = this.#clock.nowMs();
-      span.endWell(endedAtMs, reply.timings);
+      span.endWell(endedAtMs, reply.timings ?? undefined);
       this.#metrics.recordLookup("OK", (endedAtMs - startedAtMs) / 1000);
       return reply;
     } catch (error) {
@@ -55,7 +51,7 @@ export class LookupDesk {
     }
   }
 
-  async #answer(wire: WireLookupRequest, signal: AbortSignal): Promise<WireLookupReply> {
+  async #answer(wire: LookupRequestMessage, signal: AbortSignal): Promise<WireReply> {
     this.#admit();
     this.#inFlightCount++;
     try {

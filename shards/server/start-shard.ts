@@ -1,22 +1,23 @@
-import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { UntypedServiceImplementation } from "@grpc/grpc-js";
 import { systemClock } from "../../lib/clock.js";
 import { readJsonFile } from "../../lib/files.js";
 import { type MetricsServer, startMetricsServer } from "../../lib/http/metrics-server.js";
 import { createLog, type Logger } from "../../lib/log.js";
 import { parsePlan, type ShardingPlan } from "../../lib/plan/plan.js";
+import { REQUEST_WINDOW_BYTES } from "../../lib/rpc/flow-control.js";
 import { type GrpcServer, startGrpcServer } from "../../lib/rpc/grpc-server.js";
 import { loadProto, serviceOf } from "../../lib/rpc/load-proto.js";
+import type { LookupRequestMessage } from "../../lib/rpc/lookup-codec.js";
 import { unaryHandler } from "../../lib/rpc/unary-handler.js";
 import { type LookupEngine, openLookupEngine } from "../engine/lookup-engine.js";
 import { parseShardConfig, type RawShardConfig, type ShardConfig } from "../shard-config.js";
 import { describeShard, type WireDescription } from "./describe.js";
 import { LookupDesk } from "./lookup-desk.js";
+import { SHARD_SERVICE, withLookupCodec } from "./lookup-service.js";
 import { type LookupCall, LookupStreams } from "./lookup-stream.js";
-import type { WireLookupReply, WireLookupRequest } from "./lookup-wire.js";
+import type { WireReply } from "./lookup-wire.js";
 import { ShardMetrics } from "./shard-metrics.js";
 import { removeStaleSocket } from "./stale-socket.js";
-
-const SERVICE = "shardpool.v1.EmbeddingShard";
 
 /** A shard that serves lookups. */
 export interface RunningShard {
@@ -86,11 +87,12 @@ async function serve(engine: LookupEngine, config: ShardConfig): Promise<Running
     listenAddress: config.listenAddress,
     services: [
       {
-        definition: serviceOf(definition, SERVICE).service as ServiceDefinition,
+        definition: withLookupCodec(serviceOf(definition, SHARD_SERVICE).service),
         implementation: createService(engine, shardId, config, desk, streams, log),
       },
     ],
     packages: [definition],
+    windowBytes: REQUEST_WINDOW_BYTES,
     messageBytesMax: messageBytesMaxOf(config),
   });
   const metricsServer = await serveMetrics(metrics, config, server);
@@ -138,7 +140,7 @@ function createService(
 ): UntypedServiceImplementation {
   return {
     LookupStream: (call: LookupCall) => streams.serve(call),
-    Lookup: unaryHandler<WireLookupRequest, WireLookupReply>(log, (request, call) => {
+    Lookup: unaryHandler<LookupRequestMessage, WireReply>(log, (request, call) => {
       const controller = new AbortController();
       call.on("cancelled", () => controller.abort());
       return desk.lookup(request, controller.signal);
@@ -152,7 +154,7 @@ function createService(
 
 function setServing(server: GrpcServer, serving: boolean): void {
   server.setServing("", serving);
-  server.setServing(SERVICE, serving);
+  server.setServing(SHARD_SERVICE, serving);
 }
 
 async function drain(

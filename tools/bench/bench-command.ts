@@ -6,6 +6,7 @@ import { benchGridCommand } from "./bench-grid.js";
 import { benchLatencyCommand } from "./bench-latency.js";
 import { benchMicroCommand } from "./bench-micro.js";
 import { benchNullServerCommand } from "./bench-null-server.js";
+import { benchNullShardCommand } from "./bench-null-shard.js";
 import { benchPeakCommand } from "./bench-peak.js";
 import { benchSingleProcessCommand } from "./bench-single-process.js";
 
@@ -21,5 +22,6 @@ export function benchCommand(): Command {
     .addCommand(benchGeneratorCommand())
     .addCommand(benchMicroCommand())
     .addCommand(benchSingleProcessCommand())
-    .addCommand(benchNullServerCommand());
+    .addCommand(benchNullServerCommand())
+    .addCommand(benchNullShardCommand());
 }

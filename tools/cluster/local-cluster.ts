@@ -4,6 +4,7 @@ import type { ShardpoolError } from "../../lib/errors.js";
 import type { ShardingPlan } from "../../lib/plan/plan.js";
 import { storeFileOf } from "./build-stores.js";
 import { type ServiceProcess, startServiceProcess } from "./service-process.js";
+import { ShardSockets } from "./shard-sockets.js";
 import type { Topology } from "./topology.js";
 
 /** A shard opens its store and allocates its slabs before it is ready. */
@@ -24,6 +25,8 @@ export interface LocalClusterOptions {
   /** The same for the REST twin and for Prometheus; free ports unless told. */
   readonly httpAddress?: string;
   readonly metricsAddress?: string;
+  /** Have shards listen on loopback ports; on unix sockets, which cost less, unless told. */
+  readonly tcpShards?: boolean;
   /** Further `frontend serve` options. */
   readonly frontendArgs?: readonly string[];
 }
@@ -47,24 +50,34 @@ export interface LocalCluster {
  */
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
   mkdirSync(options.logDir, { recursive: true });
-  const shards = await startShards(options);
+  const sockets = new ShardSockets(options.tcpShards !== true);
   try {
-    const frontend = await startFrontend(options, shards);
-    return createCluster(options, frontend, shards);
+    const shards = await startShards(options, sockets);
+    return await startFrontend(options, shards).then(
+      (frontend) => createCluster(options, frontend, shards, sockets),
+      async (error: unknown) => {
+        await stopAll(shards);
+        throw error;
+      },
+    );
   } catch (error) {
-    await stopAll(shards);
+    sockets.remove();
     throw error;
   }
 }
 
-async function startShards(options: LocalClusterOptions): Promise<ServiceProcess[]> {
+async function startShards(
+  options: LocalClusterOptions,
+  sockets: ShardSockets,
+): Promise<ServiceProcess[]> {
   const starts = await Promise.allSettled(
-    options.plan.shards.map((shard) =>
+    options.plan.shards.map((shard, index) =>
       startServiceProcess({
         name: shard.id,
         args: [
           ...["shard", "serve", "--store", storeFileOf(options.storeDir, shard.id)],
-          ...["--plan", options.planFile, "--shard", shard.id, "--listen", "127.0.0.1:0"],
+          ...["--plan", options.planFile, "--shard", shard.id],
+          ...["--listen", sockets.addressOf(index)],
           ...["--metrics", "127.0.0.1:0"],
         ],
         logFile: join(options.logDir, `${shard.id}.log`),
@@ -101,6 +114,7 @@ function createCluster(
   options: LocalClusterOptions,
   frontend: ServiceProcess,
   shards: readonly ServiceProcess[],
+  sockets: ShardSockets,
 ): LocalCluster {
   const processes = [frontend, ...shards];
   return {
@@ -125,6 +139,7 @@ function createCluster(
     stop: async () => {
       await frontend.stop(STOP_GRACE_MS);
       await stopAll(shards);
+      sockets.remove();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { ShardpoolError } from "../../lib/errors.js";
+import { markHeapInOneGo } from "../../lib/garbage-collection.js";
 import { FRONTEND_DEFAULTS, startFrontend } from "../../services/frontend/index.js";
 import { serveUntilStopped } from "../cli/serve-until-stopped.js";
 
@@ -15,6 +16,7 @@ interface FrontendServeOptions {
   readonly metrics: string;
   readonly slowQueryMs: string;
   readonly startTimeout: string;
+  readonly float16Answers?: boolean;
   readonly denseWorkers: string;
   readonly denseThreads: string;
 }
@@ -56,6 +58,7 @@ export function frontendServeCommand(): Command {
       "how long to wait for the shards",
       String(FRONTEND_DEFAULTS.startTimeoutMs / 1000),
     )
+    .option("--float16-answers", "have shards round their sums to float16: half the bytes")
     .option("--dense-workers <n>", "worker threads", String(FRONTEND_DEFAULTS.denseWorkerCount))
     .option("--dense-threads <n>", "threads of one run", String(FRONTEND_DEFAULTS.denseThreadCount))
     .addHelpText(
@@ -68,6 +71,7 @@ export function frontendServeCommand(): Command {
 }
 
 async function frontendServe(options: FrontendServeOptions): Promise<void> {
+  markHeapInOneGo();
   const frontend = await startFrontend({
     modelDir: options.model,
     planFile: options.plan,
@@ -77,6 +81,7 @@ async function frontendServe(options: FrontendServeOptions): Promise<void> {
     ...(options.metrics !== OFF && { metricsAddress: options.metrics }),
     slowQueryMs: Number(options.slowQueryMs),
     startTimeoutMs: Number(options.startTimeout) * 1000,
+    float16Answers: options.float16Answers === true,
     denseWorkerCount: Number(options.denseWorkers),
     denseThreadCount: Number(options.denseThreads),
   });

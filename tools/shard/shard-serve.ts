@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { markHeapInOneGo } from "../../lib/garbage-collection.js";
 import { type RawShardConfig, SHARD_DEFAULTS, startShard } from "../../shards/index.js";
 import { serveUntilStopped } from "../cli/serve-until-stopped.js";
 
@@ -36,6 +37,7 @@ export function shardServeCommand(): Command {
 }
 
 async function shardServe(options: ShardServeOptions): Promise<void> {
+  markHeapInOneGo();
   const config: RawShardConfig = {
     storeFile: options.store,
     listenAddress: options.listen,
