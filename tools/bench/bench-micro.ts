@@ -10,9 +10,6 @@ import type { MicroBench, MicroResult } from "./micro/micro-bench.js";
 import { MICRO_BENCHES } from "./micro/registry.js";
 import { type MicroOptions, runInProcess } from "./micro/run-in-process.js";
 import { runMicroBench } from "./micro/run-micro-bench.js";
-import { SERVING_BENCHES } from "./micro/serving-benches.js";
-
-const BENCHES = [...MICRO_BENCHES, ...SERVING_BENCHES];
 
 const optionsSchema = z.strictObject({
   seconds: z.coerce.number().min(0.01).max(3600),
@@ -66,7 +63,7 @@ async function benchMicro(names: readonly string[], raw: unknown): Promise<void>
     "bench micro",
   );
   if (list) return printList(json);
-  const benches = all ? BENCHES : names.map(benchNamed);
+  const benches = all ? MICRO_BENCHES : names.map(benchNamed);
   if (benches.length === 0) {
     throw new ShardpoolError("CONFIG_INVALID", "name a benchmark, or give --all or --list");
   }
@@ -90,8 +87,8 @@ async function benchMicro(names: readonly string[], raw: unknown): Promise<void>
 }
 
 function printList(json: boolean): void {
-  if (json) for (const { name, summary } of BENCHES) printJson({ name, summary });
-  else console.log(formatMicroList(BENCHES));
+  if (json) for (const { name, summary } of MICRO_BENCHES) printJson({ name, summary });
+  else console.log(formatMicroList(MICRO_BENCHES));
 }
 
 function printJson(value: unknown): void {
@@ -99,10 +96,10 @@ function printJson(value: unknown): void {
 }
 
 function benchNamed(name: string): MicroBench {
-  const bench = BENCHES.find((candidate) => candidate.name === name);
+  const bench = MICRO_BENCHES.find((candidate) => candidate.name === name);
   if (bench !== undefined) return bench;
   throw new ShardpoolError(
     "CONFIG_INVALID",
-    `no benchmark ${name}; there are ${BENCHES.map((candidate) => candidate.name).join(", ")}`,
+    `no benchmark ${name}; there are ${MICRO_BENCHES.map((candidate) => candidate.name).join(", ")}`,
   );
 }

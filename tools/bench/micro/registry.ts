@@ -5,6 +5,7 @@ import { lookupF16, lookupInt4, lookupInt8 } from "./lookup/lookup-dtypes.js";
 import { lookupHot } from "./lookup/lookup-hot.js";
 import { lookupRandom } from "./lookup/lookup-random.js";
 import type { MicroBench } from "./micro-bench.js";
+import { SERVING_BENCHES } from "./serving-benches.js";
 
 /** Every benchmark of `bench micro`, one a line. */
 export const MICRO_BENCHES: readonly MicroBench[] = [
@@ -16,4 +17,5 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
   build,
   planProduction,
   clicksCount,
+  ...SERVING_BENCHES,
 ];
