@@ -114,10 +114,10 @@ export class BlockFetcher {
     const isQuick = this.#queue.length * this.#readMs <= INLINE_MS_MAX;
     if (isQuick || this.#readers.isEmpty) this.#readSlice();
     else {
-      if (this.#readers.roomCount === 0) this.#readers.grow();
       // Until a reader is open this thread makes a start.
       if (this.#readers.openCount > 0) this.#giveToReaders();
       else this.#readSlice();
+      if (this.#queue.length > 0) this.#readers.grow();
     }
   }
 
