@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseConfig } from "../lib/config.js";
 import { LOG_LEVELS } from "../lib/log.js";
+import { ADMISSIONS, DEFAULT_ADMISSION } from "./engine/admission/admission-policy.js";
 import { DEFAULT_ENGINE_LIMITS } from "./engine/engine-limits.js";
 import { DEFAULT_READER_COUNT } from "./engine/lookup-engine.js";
 
@@ -9,6 +10,7 @@ export const SHARD_DEFAULTS = {
   listenAddress: "127.0.0.1:8100",
   ...DEFAULT_ENGINE_LIMITS,
   readerCount: DEFAULT_READER_COUNT,
+  admission: DEFAULT_ADMISSION,
   /** Lookups taken from all streams and not yet answered; one frontend sends up to as many. */
   lookupsInFlightMax: 256,
   /** What a lookup in flight may take to end after SIGTERM. */
@@ -52,6 +54,8 @@ const shardConfigSchema = z.strictObject({
   queuedMax: z.int().min(0).max(65_536).default(SHARD_DEFAULTS.queuedMax),
   /** Threads that read blocks; 0 reads them between lookups, on the thread that serves. */
   readerCount: z.int().min(0).max(64).default(SHARD_DEFAULTS.readerCount),
+  /** Which blocks that were read may take another's place in memory. */
+  admission: z.enum(ADMISSIONS).default(SHARD_DEFAULTS.admission),
   lookupsInFlightMax: z.int().min(1).max(65_536).default(SHARD_DEFAULTS.lookupsInFlightMax),
   drainTimeoutMs: z.int().min(0).max(3_600_000).default(SHARD_DEFAULTS.drainTimeoutMs),
   logLevel: z.enum(LOG_LEVELS).default(SHARD_DEFAULTS.logLevel),

@@ -68,10 +68,10 @@ export class BlockFetcher {
    * @throws ShardpoolError BLOCK_CORRUPT or FILE_CORRUPT, DEADLINE_EXCEEDED or CALL_CANCELLED as the
    * request says, READER_FAILED, SERVER_DRAINING after `close`.
    */
-  fetch(wants: readonly PartitionWants[], request: LookupRequest, stamp: number): Promise<void> {
+  fetch(wants: readonly PartitionWants[], request: LookupRequest): Promise<void> {
     return new Promise((resolve, reject) => {
       const blockCount = wants.reduce((sum, { blocks }) => sum + blocks.length, 0);
-      const wait = new BlockWait(request, stamp, blockCount, this.#clock, resolve, reject);
+      const wait = new BlockWait(request, blockCount, this.#clock, resolve, reject);
       if (this.#isClosed) wait.fail(closingError());
       for (const { cache, blocks } of wants) {
         for (const wanted of blocks) this.#enqueue(cache, wanted, wait);
@@ -210,12 +210,14 @@ export class BlockFetcher {
       return;
     }
     cache.countBlockRead();
+    let rowReads = 0;
     for (const { wait, wanted } of takers) {
+      rowReads += wanted.copies.length / 2;
       if (wait.isSettled) continue;
       copyWantedRows(wanted, outcome, cache.partition.rowBytes);
       wait.blockCame();
     }
-    cache.admit(block, outcome, takers[0]!.wait.stamp);
+    cache.admit(block, outcome, rowReads);
   }
 
   #timed(readMs: number): void {

@@ -18,7 +18,6 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** One lookup's wait for its blocks, which ends well, by an error, or when nobody wants its answer. */
 export class BlockWait {
-  readonly stamp: number;
   readonly #request: LookupRequest;
   readonly #clock: Clock;
   readonly #resolve: () => void;
@@ -30,14 +29,12 @@ export class BlockWait {
 
   constructor(
     request: LookupRequest,
-    stamp: number,
     blockCount: number,
     clock: Clock,
     resolve: () => void,
     reject: (error: unknown) => void,
   ) {
     this.#request = request;
-    this.stamp = stamp;
     this.#blocksLeft = blockCount;
     this.#clock = clock;
     this.#resolve = resolve;

@@ -27,7 +27,7 @@ export function plannedPartitions(
   if (planned.length === 0) {
     throw new ShardpoolError("PLAN_MISMATCH", `the plan puts no partition on shard ${shardId}`);
   }
-  return planned.map(({ id, table, cacheBytes }) => {
+  return planned.map(({ id, table, cacheBytes, pinnedRows }) => {
     const partition = storedById.get(id);
     if (partition === undefined) {
       throw new ShardpoolError(
@@ -35,7 +35,7 @@ export function plannedPartitions(
         `${store.path} lacks partition ${id} of table ${table}, which the plan puts on ${shardId}`,
       );
     }
-    return { partition, cacheBytes };
+    return { partition, cacheBytes, pinnedRows };
   });
 }
 
@@ -51,5 +51,6 @@ export function sharedOut(
   return partitions.map((partition) => ({
     partition,
     cacheBytes: Math.floor(bytesOf(partition) * share),
+    pinnedRows: 0,
   }));
 }

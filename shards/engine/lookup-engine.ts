@@ -5,6 +5,7 @@ import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardingPlan } from "../../lib/plan/plan.js";
 import { openShardStore, type ShardStore } from "../store/shard-store.js";
 import type { StoreCatalog, StoredPartition } from "../store/store-catalog.js";
+import { type Admission, DEFAULT_ADMISSION } from "./admission/admission-policy.js";
 import { BlockFetcher } from "./block-fetcher.js";
 import { reasonToGiveUp } from "./block-wait.js";
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from "./engine-limits.js";
@@ -28,6 +29,8 @@ export interface LookupEngineOptions {
   readonly cacheBytes?: number;
   /** Bound on all memory of the engine; no bound unless told. */
   readonly memoryBytesMax?: number;
+  /** Which blocks that were read may take another's place in memory; `DEFAULT_ADMISSION` unless told. */
+  readonly admission?: Admission;
   /** Bytes of one WebAssembly memory; 4 GiB less a page unless told, which is the most there can be. */
   readonly slabBytesMax?: number;
   readonly limits?: Partial<EngineLimits>;
@@ -52,6 +55,8 @@ export interface PartitionCounters {
   readonly rowsMissed: number;
   readonly blocksRead: number;
   readonly blocksEvicted: number;
+  /** Blocks read that admission kept out. */
+  readonly blocksRefused: number;
   readonly cacheBytesResident: number;
 }
 
@@ -110,7 +115,12 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   const cached = options.plan
     ? plannedPartitions(store, options.plan, options.shardId ?? store.catalog.shardId)
     : sharedOut(store.catalog.partitions, options.cacheBytes);
-  const { caches, bytes } = layOutMemory(cached, store, options.slabBytesMax);
+  const { caches, bytes } = layOutMemory(
+    cached,
+    store,
+    options.admission ?? DEFAULT_ADMISSION,
+    options.slabBytesMax,
+  );
   const readers = readerOptions(store, options);
   const memoryBytes =
     bytes +
@@ -174,6 +184,7 @@ function countersOf(cache: PartitionCache): PartitionCounters {
     rowsMissed: cache.rowsMissed,
     blocksRead: cache.blocksRead,
     blocksEvicted: cache.evictedCount,
+    blocksRefused: cache.refusedCount,
     cacheBytesResident: cache.residentBlockCount * slotBytesOf(cache.partition),
   };
 }
@@ -185,7 +196,6 @@ class Lookups {
   readonly #limits: EngineLimits;
   readonly #clock: Clock;
   readonly #room: WaitingRoom;
-  #lastStamp = 0;
 
   constructor(
     caches: readonly PartitionCache[],
@@ -202,8 +212,7 @@ class Lookups {
 
   async lookup(request: LookupRequest): Promise<LookupReply> {
     const pooledCount = validateLookup(request, this.#caches, this.#limits);
-    this.#lastStamp = (this.#lastStamp + 1) >>> 0;
-    const tally = new LookupTally(this.#lastStamp, this.#limits.missedBytesMax, this.#clock);
+    const tally = new LookupTally(this.#limits.missedBytesMax, this.#clock);
     const job = new LookupJob(request, this.#caches, pooledCount, tally);
     const wants = job.advance(this.#room.hasRoom);
     return wants === undefined ? job.reply() : this.#waitForBlocks(job, wants);
@@ -223,7 +232,7 @@ class Lookups {
         const error = reasonToGiveUp(request, this.#clock.nowMs());
         if (error) throw error;
         tally.blocksRead += wants.reduce((sum, { blocks }) => sum + blocks.length, 0);
-        await this.#fetcher.fetch(wants, request, tally.stamp);
+        await this.#fetcher.fetch(wants, request);
         tally.ssdLap();
         wants = job.advance(true);
       }

@@ -2,8 +2,6 @@ import type { Clock } from "../../lib/clock.js";
 
 /** What a lookup counts on its way, and the bounds its segments share. */
 export class LookupTally {
-  /** Marks the slots this lookup uses; lookups near in time have different ones. */
-  readonly stamp: number;
   /** Bytes of missed rows its segments may still copy. */
   missedBytesLeft: number;
   rowsHit = 0;
@@ -17,8 +15,7 @@ export class LookupTally {
   readonly #clock: Clock;
   #lapStartMs: number;
 
-  constructor(stamp: number, missedBytesMax: number, clock: Clock) {
-    this.stamp = stamp;
+  constructor(missedBytesMax: number, clock: Clock) {
     this.missedBytesLeft = missedBytesMax;
     this.#clock = clock;
     this.startedAtMs = clock.nowMs();

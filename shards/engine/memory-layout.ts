@@ -1,6 +1,7 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardStore } from "../store/shard-store.js";
 import { columnCountOf, describePartition, type StoredPartition } from "../store/store-catalog.js";
+import { type Admission, admissionBytesOf } from "./admission/admission-policy.js";
 import { OverflowSlots } from "./overflow-slots.js";
 import {
   LRU_ENTRY_BYTES,
@@ -16,6 +17,8 @@ import { type ScratchSizes, SLAB_BYTES_MAX, Slab, SlabLayout } from "./slab.js";
 export interface CachedPartition {
   readonly partition: StoredPartition;
   readonly cacheBytes: number;
+  /** Rows of it that never leave memory: the first ones in placement order. */
+  readonly pinnedRows: number;
 }
 
 /** The caches of all partitions and the bytes of memory they can come to. */
@@ -33,6 +36,7 @@ interface SlabMember {
   readonly partition: StoredPartition;
   readonly slotCount: number;
   readonly slabSlotCount: number;
+  readonly pinnedRows: number;
 }
 
 /**
@@ -46,6 +50,7 @@ interface SlabMember {
 export function layOutMemory(
   cached: readonly CachedPartition[],
   store: Pick<ShardStore, "path" | "readRowClasses">,
+  admission: Admission,
   slabBytesMax = SLAB_BYTES_MAX,
 ): MemoryLayout {
   const sizes = scratchSizesFor(cached.map(({ partition }) => partition));
@@ -60,13 +65,15 @@ export function layOutMemory(
     const slab = new Slab(layout, scratch);
     bytes += layout.bytes;
     for (const [i, member] of members.entries()) {
-      const { partition, slotCount, slabSlotCount } = member;
+      const { partition, slotCount, slabSlotCount, pinnedRows } = member;
       const { placement } = areas[i]!;
       if (placement) loadPlacement(slab, placement, partition, store);
       const overflow = overflowOf(member, slabBytesMax);
-      cacheByPartition.set(partition, new PartitionCache(partition, slab, areas[i]!, overflow));
+      const policy = { pinnedRows, admission };
+      const cache = new PartitionCache(partition, slab, areas[i]!, policy, overflow);
+      cacheByPartition.set(partition, cache);
       bytes += (slotCount - slabSlotCount) * slotBytesOf(partition);
-      bytes += bookkeepingBytesOf(slotCount);
+      bytes += bookkeepingBytesOf(slotCount) + admissionBytesOf(admission, partition.blockCount);
     }
   }
   return { caches: cached.map(({ partition }) => cacheByPartition.get(partition)!), bytes };
@@ -80,7 +87,7 @@ function overflowOf(
   return new OverflowSlots(slotCount - slabSlotCount, slotBytesOf(partition), slabBytesMax);
 }
 
-/** Memory outside the slab: the free list, the told stamps and the LRU. */
+/** Memory outside the slab: the free list, the uses told and the LRU. */
 function bookkeepingBytesOf(slotCount: number): number {
   return slotCount * (4 + 4 + LRU_ENTRY_BYTES);
 }
@@ -102,7 +109,7 @@ function groupBySlab(
   slabBytesMax: number,
 ): SlabMember[][] {
   const groups: { layout: SlabLayout; members: SlabMember[] }[] = [];
-  for (const { partition, cacheBytes } of cached) {
+  for (const { partition, cacheBytes, pinnedRows } of cached) {
     const slotCount = slotCountFor(partition, cacheBytes);
     const needed = areaBytesOf(partition, slotCount, slotCount);
     let group = groups.find(({ layout }) => layout.bytes + needed <= slabBytesMax);
@@ -113,7 +120,7 @@ function groupBySlab(
     }
     const slabSlotCount = slabSlotCountFor(partition, slotCount, slabBytesMax - group.layout.bytes);
     group.layout.reserve(areaBytesOf(partition, slotCount, slabSlotCount));
-    group.members.push({ partition, slotCount, slabSlotCount });
+    group.members.push({ partition, slotCount, slabSlotCount, pinnedRows });
   }
   return groups.map(({ members }) => members);
 }

@@ -1,6 +1,11 @@
 import { LRUCache } from "lru-cache";
 import { type PoolKernels, poolKernelsFor } from "../kernels/kernels.js";
 import { columnCountOf, rowCountOf, type StoredPartition } from "../store/store-catalog.js";
+import {
+  type Admission,
+  type AdmissionPolicy,
+  createAdmission,
+} from "./admission/admission-policy.js";
 import type { OverflowSlots } from "./overflow-slots.js";
 import { type PlacementAreas, reservePlacementAreas } from "./placement.js";
 import type { Slab, SlabLayout } from "./slab.js";
@@ -17,10 +22,17 @@ export interface CacheAreas {
   /** Slots that lie in the slab; the others are overflow. */
   readonly slabSlotCount: number;
   readonly slotByBlockPtr: number;
-  readonly stampBySlotPtr: number;
+  readonly usesBySlotPtr: number;
   readonly slotsPtr: number;
   /** Where row ids are turned into positions; absent when they are the same. */
   readonly placement: PlacementAreas | undefined;
+}
+
+/** What a partition keeps in memory beside what its lookups bring in. */
+export interface CachePolicy {
+  /** Rows that never leave: the first in placement order, rounded up to whole blocks. */
+  readonly pinnedRows: number;
+  readonly admission: Admission;
 }
 
 /** Row bytes of a whole block, which is what a slot holds. */
@@ -44,7 +56,7 @@ export function reserveCacheAreas(
     slotCount,
     slabSlotCount,
     slotByBlockPtr: layout.reserve(partition.blockCount * 4),
-    stampBySlotPtr: layout.reserve(slotCount * 4),
+    usesBySlotPtr: layout.reserve(slotCount * 4),
     slotsPtr: layout.reserve(slabSlotCount * slotBytesOf(partition)),
     placement: reservePlacementAreas(layout, partition),
   };
@@ -53,10 +65,10 @@ export function reserveCacheAreas(
 /**
  * The memory tier of one partition: which of its blocks are in memory, and where.
  *
- * A hit costs an index read and a stamp on the slot. Recency reaches lru-cache later, when it has to
- * name a block that leaves: a block whose stamp moved since is told to be recent and the next oldest
- * is asked. So a lookup that only hits pays nothing for the LRU, and a block is told at most once a
- * batch. With room for every block nothing ever leaves, and there is no LRU at all.
+ * A hit costs an index read and a count of uses on the slot. Recency reaches lru-cache later, when it has
+ * to name a block that leaves: one that was used since is told to be recent and the next oldest is
+ * asked. So a lookup that only hits pays nothing for the LRU. With room for every block nothing ever
+ * leaves, and there is no LRU at all; pinned blocks never enter it.
  */
 export class PartitionCache {
   readonly partition: StoredPartition;
@@ -64,25 +76,38 @@ export class PartitionCache {
   readonly columnCount: number;
   readonly slab: Slab;
   readonly slotCount: number;
+  /** The partition's first blocks, which hold its most read rows: once in memory, they stay. */
+  readonly pinnedBlockCount: number;
   readonly #areas: CacheAreas;
   readonly #overflow: OverflowSlots | undefined;
   readonly #rowsShift: number;
   readonly #slotByBlock: Int32Array;
-  readonly #stampBySlot: Uint32Array;
-  /** The stamp each slot had when the LRU last heard of its block. */
-  readonly #toldStampBySlot: Uint32Array;
+  /** Row reads since the slot's block came, modulo 2^32. */
+  readonly #usesBySlot: Uint32Array;
+  /** Of them those that the LRU and the admission policy have heard of. */
+  readonly #toldUsesBySlot: Uint32Array;
   readonly #freeSlots: Int32Array;
   #freeCount: number;
   readonly #lru: LRUCache<number, number> | undefined;
   readonly #kernels: PoolKernels;
+  readonly #admission: AdmissionPolicy | undefined;
+  /** Whether all slots are for pinned blocks. */
+  readonly #pinsAll: boolean;
   #evictedCount = 0;
+  #refusedCount = 0;
   #rowsHit = 0;
   #rowsMissed = 0;
   #blocksRead = 0;
 
   /** @param overflow The slots that lie outside the slab, if there are such. */
-  constructor(partition: StoredPartition, slab: Slab, areas: CacheAreas, overflow?: OverflowSlots) {
-    const { slotCount, slotByBlockPtr, stampBySlotPtr } = areas;
+  constructor(
+    partition: StoredPartition,
+    slab: Slab,
+    areas: CacheAreas,
+    { pinnedRows, admission }: CachePolicy,
+    overflow?: OverflowSlots,
+  ) {
+    const { slotCount, slotByBlockPtr, usesBySlotPtr } = areas;
     const { buffer } = slab.bytes;
     this.partition = partition;
     this.rowCount = rowCountOf(partition);
@@ -93,16 +118,20 @@ export class PartitionCache {
     this.#overflow = overflow;
     this.#rowsShift = Math.log2(partition.rowsPerBlock);
     this.#slotByBlock = new Int32Array(buffer, slotByBlockPtr, partition.blockCount).fill(-1);
-    this.#stampBySlot = new Uint32Array(buffer, stampBySlotPtr, slotCount);
-    this.#toldStampBySlot = new Uint32Array(slotCount);
+    this.#usesBySlot = new Uint32Array(buffer, usesBySlotPtr, slotCount);
+    this.#toldUsesBySlot = new Uint32Array(slotCount);
     // Slots are taken from the last to the first, as preloading takes blocks: the hottest ones come to
     // lie in the slab and not in the overflow.
     this.#freeSlots = Int32Array.from({ length: slotCount }, (_, i) => i);
     this.#freeCount = slotCount;
     this.#kernels = poolKernelsFor(slab.kernels, partition.dtype);
-    if (slotCount > 0 && slotCount < partition.blockCount) {
+    this.pinnedBlockCount = Math.min(slotCount, Math.ceil(pinnedRows / partition.rowsPerBlock));
+    const lruCount = slotCount - this.pinnedBlockCount;
+    this.#pinsAll = lruCount === 0;
+    if (lruCount > 0 && slotCount < partition.blockCount) {
+      this.#admission = createAdmission(admission, partition.blockCount, lruCount);
       this.#lru = new LRUCache({
-        max: slotCount,
+        max: lruCount,
         dispose: (slot, block) => this.#handBack(slot, block),
       });
     }
@@ -123,6 +152,11 @@ export class PartitionCache {
   /** Whether some slots lie outside the slab. */
   get hasOverflow(): boolean {
     return this.#overflow !== undefined;
+  }
+
+  /** Blocks that were read and not let in. */
+  get refusedCount(): number {
+    return this.#refusedCount;
   }
 
   get evictedCount(): number {
@@ -166,7 +200,7 @@ export class PartitionCache {
    * and gives the number of rows whose block is not in the slab; their indices are in the misses area,
    * rising.
    */
-  resolve(count: number, stamp: number): number {
+  resolve(count: number): number {
     const { scratch, kernels } = this.slab;
     const { placement } = this.#areas;
     if (placement) {
@@ -183,8 +217,7 @@ export class PartitionCache {
       this.#areas.slotByBlockPtr,
       this.#areas.slabSlotCount,
       this.#areas.slotsPtr,
-      this.#areas.stampBySlotPtr,
-      stamp,
+      this.#areas.usesBySlotPtr,
     );
   }
 
@@ -195,10 +228,10 @@ export class PartitionCache {
   }
 
   /** Copies the row at a position that is in overflow to `ptr` of the slab. */
-  copyOverflowRow(position: number, ptr: number, stamp: number): void {
+  copyOverflowRow(position: number, ptr: number): void {
     const { rowBytes } = this.partition;
     const slot = this.#slotByBlock[this.blockOf(position)]!;
-    this.#stampBySlot[slot] = stamp;
+    this.#usesBySlot[slot]!++;
     const overflowSlot = slot - this.#areas.slabSlotCount;
     const offset = this.rowInBlock(position) * rowBytes;
     this.#overflow!.copyTo(this.slab.bytes, ptr, overflowSlot, offset, rowBytes);
@@ -216,16 +249,40 @@ export class PartitionCache {
     kernel(addressesPtr, lengthsPtr, bagCount, outPtr, this.columnCount, weightsPtr ?? 0);
   }
 
-  /** Takes a block that was read into memory, for as long as the LRU sees fit. */
-  admit(block: number, rows: Uint8Array, stamp: number): void {
+  /**
+   * Offers a block that was read. It comes in when a slot is free or the admission policy finds it worth
+   * more than the block that would leave; a pinned block always does, and stays.
+   *
+   * @param rowReads Rows of it that lookups wanted.
+   */
+  admit(block: number, rows: Uint8Array, rowReads: number): void {
     if (this.slotCount === 0 || this.#slotByBlock[block] !== -1) return;
-    if (this.#freeCount === 0) this.#evictOne();
+    const isPinned = block < this.pinnedBlockCount;
+    if (!isPinned && !this.#makeRoom(block, rowReads)) return;
     const slot = this.#freeSlots[--this.#freeCount]!;
     this.#writeSlot(slot, rows);
     this.#slotByBlock[block] = slot;
-    this.#stampBySlot[slot] = stamp;
-    this.#toldStampBySlot[slot] = stamp;
-    this.#lru?.set(block, slot);
+    this.#usesBySlot[slot] = 0;
+    this.#toldUsesBySlot[slot] = 0;
+    if (!isPinned) this.#lru?.set(block, slot);
+  }
+
+  /** Whether there is a free slot for a block that is not pinned; another block may leave for it. */
+  #makeRoom(block: number, rowReads: number): boolean {
+    const lru = this.#lru;
+    if (lru === undefined) return this.#pinsAll === false;
+    this.#admission!.recordReads(block, rowReads);
+    if (lru.size < lru.max) return true;
+    const victim = this.#victim(lru);
+    if (this.#admission!.admits(block, victim)) {
+      lru.delete(victim);
+      this.#evictedCount++;
+      return true;
+    }
+    // The next block that comes is held against another one.
+    lru.get(victim);
+    this.#refusedCount++;
+    return false;
   }
 
   #writeSlot(slot: number, rows: Uint8Array): void {
@@ -234,17 +291,17 @@ export class PartitionCache {
     else this.slab.bytes.set(rows, slotsPtr + slot * slotBytesOf(this.partition));
   }
 
-  #evictOne(): void {
-    const lru = this.#lru!;
-    for (let chances = SECOND_CHANCES_MAX; chances > 0; chances--) {
+  /** The least recently used block, found by telling the LRU of uses it has not heard of. */
+  #victim(lru: LRUCache<number, number>): number {
+    for (let chances = SECOND_CHANCES_MAX; ; chances--) {
       const oldest: number = lru.rkeys().next().value!;
       const slot = this.#slotByBlock[oldest]!;
-      if (this.#stampBySlot[slot] === this.#toldStampBySlot[slot]) break;
-      this.#toldStampBySlot[slot] = this.#stampBySlot[slot]!;
+      const uses = (this.#usesBySlot[slot]! - this.#toldUsesBySlot[slot]!) >>> 0;
+      if (uses === 0 || chances === 0) return oldest;
+      this.#toldUsesBySlot[slot] = this.#usesBySlot[slot]!;
+      this.#admission!.recordReads(oldest, uses);
       lru.get(oldest);
     }
-    lru.pop();
-    this.#evictedCount++;
   }
 
   #handBack(slot: number, block: number): void {

@@ -27,7 +27,6 @@ export async function preloadCaches(
       if (cache.isResident(block)) continue;
       if (cache.isFull || isStopped()) break;
       const rows = readIntactBlock(store, cache, block);
-      // No lookup has stamped anything that is older.
       if (rows) cache.admit(block, rows, 0);
       if (++blocksRead % BLOCKS_PER_TURN === 0) await nextTurn();
     }

@@ -110,7 +110,7 @@ export class SegmentJob {
     const { values } = this.#segment;
     const part = from === 0 && to === values.length ? values : values.subarray(from, to);
     uint32.set(part, scratch.positionsPtr >> 2);
-    const missCount = this.cache.resolve(part.length, this.#tally.stamp);
+    const missCount = this.cache.resolve(part.length);
     if (to > this.#countedTo) this.#count(from, to, missCount);
     this.#tally.memoryLap();
     return missCount;
@@ -167,7 +167,7 @@ export class SegmentJob {
         return { stop: from + offset, missNumber: i, keptFrom: held, isRoomShort: isAtHand };
       }
       if (isHeld) bytes.set(rows.subarray(held * rowBytes, (held + 1) * rowBytes), rowPtr);
-      else this.cache.copyOverflowRow(position, rowPtr, this.#tally.stamp);
+      else this.cache.copyOverflowRow(position, rowPtr);
       uint32[addresses + offset] = rowPtr;
       rowPtr += rowBytes;
     }

@@ -40,8 +40,7 @@ export interface Kernels {
     slotByBlockPtr: number,
     slotCount: number,
     slotsPtr: number,
-    stampBySlotPtr: number,
-    stamp: number,
+    usesBySlotPtr: number,
   ) => number;
   /** Copies the rows of `rowCount` addresses to `out`, end to end. */
   readonly copyRows: (

@@ -58,10 +58,11 @@ function engineOptions(
 ): Parameters<typeof openLookupEngine>[0] {
   const { sampleCountMax, valueCountMax, replyBytesMax } = config;
   const { missedBytesMax, waitingMax, queuedMax } = config;
-  const { shardId, cacheBytes, memoryBytesMax, readerCount } = config;
+  const { shardId, cacheBytes, memoryBytesMax, readerCount, admission } = config;
   return {
     storePath: config.storeFile,
     readerCount,
+    admission,
     limits: { sampleCountMax, valueCountMax, replyBytesMax, missedBytesMax, waitingMax, queuedMax },
     ...(plan && { plan }),
     ...(shardId !== undefined && { shardId }),

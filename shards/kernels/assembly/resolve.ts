@@ -1,6 +1,6 @@
 // Turns row positions into addresses: position -> block -> slot -> row. A row whose block has no slot
-// gets address 0, and its index goes to `missesPtr`, rising. A slot that is used gets `stamp`, which
-// is all the recency a hit pays for.
+// gets address 0, and its index goes to `missesPtr`, rising. Each read adds one to
+// the uses of its slot, which is all that a hit pays for recency and frequency.
 export function resolveRows(
   positionsPtr: usize,
   count: i32,
@@ -11,8 +11,7 @@ export function resolveRows(
   slotByBlockPtr: usize,
   slotCount: u32,
   slotsPtr: usize,
-  stampBySlotPtr: usize,
-  stamp: u32,
+  usesBySlotPtr: usize,
 ): i32 {
   const rowMask: u32 = (<u32>1 << rowsShift) - 1;
   const blockBytes: u32 = rowBytes << rowsShift;
@@ -23,7 +22,8 @@ export function resolveRows(
     const slot = load<u32>(slotByBlockPtr + (<usize>(position >> rowsShift) << 2));
     // An absent block's slot is -1, and one in another memory is past slotCount: both are misses here.
     if (slot < slotCount) {
-      store<u32>(stampBySlotPtr + (<usize>slot << 2), stamp);
+      const usesPtr = usesBySlotPtr + (<usize>slot << 2);
+      store<u32>(usesPtr, load<u32>(usesPtr) + 1);
       store<u32>(addressesPtr + at, <u32>slotsPtr + slot * blockBytes + (position & rowMask) * rowBytes);
     } else {
       store<u32>(addressesPtr + at, 0);

@@ -106,6 +106,44 @@ describe("block reads", () => {
     }
   });
 
+  it("keeps pinned rows whatever else is read", async () => {
+    const { storePath, model, blockBytes } = await makeStore();
+    const cacheBytes = 6 * blockBytes;
+    const plan = makePlan(model, [{ table: "t0", cacheBytes, pinnedRows: 100 }]);
+    for (const admission of ["all", "second-touch", "tiny-lfu"] as const) {
+      const engine = openLookupEngine({ storePath, plan, admission, readerCount: 0 });
+      try {
+        await engine.preload();
+        for (let i = 0; i < 3; i++) await engine.lookup(strideRequest(31, 500));
+
+        const reply = await engine.lookup(
+          rowsRequest(Uint32Array.from({ length: 100 }, (_, i) => i)),
+        );
+
+        assert.equal(reply.rowsHit, 100);
+        assert.ok(engine.counters(0).cacheBytesResident <= cacheBytes);
+      } finally {
+        engine.close();
+      }
+    }
+  });
+
+  it("counts what came in, what was kept out and what left", async () => {
+    const { storePath, blockBytes } = await makeStore();
+    const engine = openLookupEngine({
+      ...{ storePath, cacheBytes: 4 * blockBytes, admission: "second-touch", readerCount: 0 },
+    });
+    try {
+      await engine.lookup(strideRequest(31, 200));
+      const { blocksRead, blocksRefused, blocksEvicted } = engine.counters(0);
+
+      assert.ok(blocksRefused > 0);
+      assert.equal(blocksRead - blocksRefused - blocksEvicted, 4);
+    } finally {
+      engine.close();
+    }
+  });
+
   it("gives up at the deadline, and when the caller goes, while the disk hangs", async () => {
     const { storePath } = await makeStore();
     const engine = await openWithReaders(storePath, {
