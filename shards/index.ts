@@ -1,4 +1,5 @@
 // The shard's public face: what the command line, the benchmarks and in-process callers may use.
+export { ADMISSIONS, type Admission } from "./engine/admission/admission-policy.js";
 export {
   type EnginePartition,
   type LookupEngine,

@@ -6,6 +6,9 @@ import { lookupHot } from "./lookup/lookup-hot.js";
 import { lookupRandom } from "./lookup/lookup-random.js";
 import type { MicroBench } from "./micro-bench.js";
 import { SERVING_BENCHES } from "./serving-benches.js";
+import { admissionStudy } from "./tiers/admission-study.js";
+import { hitUnderMiss } from "./tiers/hit-under-miss.js";
+import { lookupCold } from "./tiers/lookup-cold.js";
 
 /** Every benchmark of `bench micro`, one a line. */
 export const MICRO_BENCHES: readonly MicroBench[] = [
@@ -15,6 +18,9 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
   lookupInt8,
   lookupInt4,
   build,
+  lookupCold,
+  hitUnderMiss,
+  admissionStudy,
   planProduction,
   clicksCount,
   ...SERVING_BENCHES,
