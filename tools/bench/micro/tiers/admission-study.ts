@@ -7,6 +7,7 @@ import {
   type LookupEngine,
   type LookupRequest,
   openLookupEngine,
+  type PartitionCounters,
 } from "../../../../shards/index.js";
 import { hasSameBits } from "../lookup/lookup-contender.js";
 import { lookupModel } from "../lookup/lookup-model.js";
@@ -102,10 +103,10 @@ async function replayLog(
   lookups: readonly LookupRequest[],
   plain: (lookup: LookupRequest) => Float32Array,
 ): Promise<Replay> {
-  let pooled = new Float32Array(0);
+  let pooled: Float32Array = new Float32Array(0);
   for (const lookup of lookups) ({ pooled } = await engine.lookup(lookup));
   const counters = engine.partitions.map((_, partition) => engine.counters(partition));
-  const total = (read: (counters: (typeof counters)[number]) => number): number =>
+  const total = (read: (counter: PartitionCounters) => number): number =>
     counters.reduce((sum, counter) => sum + read(counter), 0);
   const rows = total(({ rowsHit, rowsMissed }) => rowsHit + rowsMissed);
   return {
