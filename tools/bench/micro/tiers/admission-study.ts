@@ -11,8 +11,8 @@ import {
 } from "../../../../shards/index.js";
 import { hasSameBits } from "../lookup/lookup-contender.js";
 import { lookupModel } from "../lookup/lookup-model.js";
+import { countBatches } from "../lookup/lookup-stats.js";
 import { loadDecodedTables, plainLookup } from "../lookup/plain-lookup.js";
-import { statsOfLookups } from "../lookup/workload-stats.js";
 import type { MicroBench, MicroContext } from "../micro-bench.js";
 import { drawMetaLookups, META_WORKLOAD, type MetaLookups } from "./meta-lookups.js";
 import { buildTierStore } from "./tier-store.js";
@@ -88,7 +88,7 @@ async function storeOf(
   if (order === "by row id") return buildTierStore(model, name, context);
   const dir = join(context.runDir, name);
   mkdirSync(dir);
-  return buildTierStore(model, name, context, await statsOfLookups(model, past, dir));
+  return buildTierStore(model, name, context, await countBatches(model, past, { runDir: dir }));
 }
 
 interface Replay {
