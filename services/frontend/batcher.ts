@@ -34,6 +34,12 @@ interface QueuedPiece extends QueryPiece {
 }
 
 /**
+ * A queue that takes twice as long as estimated still meets deadlines: an answer that comes too late has
+ * cost as much as one in time, and full batches need no long queue.
+ */
+const QUEUE_CAUTION = 2;
+
+/**
  * Joins queries that wait into batches, and cuts queries that are larger than a batch. There is no
  * timer: while a batch may still start, a query leaves at once; queries join only when all batches
  * allowed are in flight, which is when the machine has enough to do. Then a query whose deadline
@@ -76,7 +82,7 @@ export class Batcher {
    *
    * @param deadlineAt On the clock given.
    * @throws ShardpoolError SERVER_OVERLOADED when it does not fit beside those not yet answered, or
-   * when its deadline would pass before its answer, at the rate that is measured.
+   * when its deadline would pass before its answer, at half the rate that is measured.
    */
   assertTakes(sampleCount: number, priority: number, deadlineAt: number): void {
     const { queueSampleCountMax, queueAgeMsMax, clock } = this.#options;
@@ -91,13 +97,14 @@ export class Batcher {
     if (samplesAhead === 0) return;
     const waitMs = this.#rate.estimateMs(samplesAhead + sampleCount);
     const leftMs = deadlineAt - clock.nowMs();
-    const limitMs = Math.min(leftMs, queueAgeMsMax);
-    if (waitMs <= limitMs) return;
+    const queuedMs = Math.max(0, waitMs - this.#rate.batchMs);
+    const slowMs = waitMs + (QUEUE_CAUTION - 1) * queuedMs;
+    if (waitMs <= queueAgeMsMax && slowMs <= leftMs) return;
     throw overloaded(
-      `${samplesAhead} samples are ahead, an answer would take ${Math.ceil(waitMs)} ms; ` +
-        (leftMs <= queueAgeMsMax
-          ? `the deadline is in ${Math.floor(leftMs)} ms`
-          : `the limit is ${queueAgeMsMax} ms`),
+      `${samplesAhead} samples are ahead, ` +
+        (slowMs > leftMs
+          ? `an answer may take ${Math.ceil(slowMs)} ms; the deadline is in ${Math.floor(leftMs)} ms`
+          : `an answer would take ${Math.ceil(waitMs)} ms; the limit is ${queueAgeMsMax} ms`),
     );
   }
 

@@ -9,6 +9,8 @@ export interface DensePoolOptions {
   /** Threads inside one run. */
   readonly threadCount: number;
   readonly log: Logger;
+  /** The body of a worker thread; `dense-worker.js` unless told. */
+  readonly workerUrl?: URL;
 }
 
 /** A wait before a crashed worker is started anew, so that a broken one does not spin. */
@@ -117,6 +119,7 @@ interface Waiting {
   readonly reject: (error: ShardpoolError) => void;
 }
 
-function startThread({ onnxPath, threadCount }: DensePoolOptions): Promise<DenseThread> {
-  return DenseThread.start({ onnxPath, threadCount });
+function startThread(options: DensePoolOptions): Promise<DenseThread> {
+  const { onnxPath, threadCount, workerUrl } = options;
+  return DenseThread.start({ onnxPath, threadCount }, workerUrl);
 }

@@ -39,11 +39,15 @@ export class DenseThread {
   /**
    * Starts a thread and waits for its session.
    *
+   * @param moduleUrl The body of the thread.
    * @throws ShardpoolError FILE_NOT_FOUND or MODEL_INVALID as the session does, PROCESS_FAILED when
    * the thread dies.
    */
-  static async start(workerData: DenseWorkerData): Promise<DenseThread> {
-    const worker = new Worker(new URL("./dense-worker.js", import.meta.url), { workerData });
+  static async start(
+    workerData: DenseWorkerData,
+    moduleUrl = new URL("./dense-worker.js", import.meta.url),
+  ): Promise<DenseThread> {
+    const worker = new Worker(moduleUrl, { workerData });
     // Without a listener an exception in the worker would end this process; `exit` follows it.
     worker.on("error", () => {});
     const first = await new Promise<DenseReply>((resolve, reject) => {

@@ -15,4 +15,8 @@ export {
   type ShardTarget,
 } from "./shard-connection.js";
 export type { LookupReply as ShardLookupReply } from "./shard-wire.js";
-export { type RunningFrontend, startFrontend } from "./start-frontend.js";
+export {
+  type RunningFrontend,
+  type StartFrontendOptions,
+  startFrontend,
+} from "./start-frontend.js";

@@ -51,6 +51,8 @@ const SHARD_MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
 export interface StartFrontendOptions {
   /** How shards are reached: over gRPC at the addresses of the configuration unless told. */
   readonly openShardLink?: OpenShardLink;
+  /** The body of the dense worker threads; our own unless told. */
+  readonly denseWorkerUrl?: URL;
 }
 
 /**
@@ -132,6 +134,7 @@ async function createParts(
     workerCount: config.denseWorkerCount,
     threadCount: config.denseThreadCount,
     log,
+    ...(options.denseWorkerUrl && { workerUrl: options.denseWorkerUrl }),
   });
   const notify = { onReadyChange: (): void => {} };
   const clients = new Map(

@@ -4,6 +4,7 @@ import type { ShardingPlan } from "../../lib/plan/plan.js";
 import {
   type RawFrontendConfig,
   type RunningFrontend,
+  type StartFrontendOptions,
   startFrontend,
 } from "../../services/frontend/index.js";
 import { buildShardStore, type RunningShard, startShard } from "../../shards/index.js";
@@ -20,12 +21,16 @@ export interface ServedPlan {
  * Builds every store of a plan and serves it from this process: real SQLite, real gRPC on free ports.
  *
  * @param config More for the frontend.
+ * @param parts What the frontend is to be made of other than usual.
+ * @param reachAt Where the frontend finds a shard, by the address the shard has.
  */
 export async function servePlan(
   folder: string,
   modelDir: string,
   plan: ShardingPlan,
   config: Partial<RawFrontendConfig> = {},
+  parts: StartFrontendOptions = {},
+  reachAt: (shardId: string, address: string) => Promise<string> = async (_, address) => address,
 ): Promise<ServedPlan> {
   const planFile = join(folder, "plan.json");
   await writeJsonFile(planFile, plan);
@@ -45,12 +50,21 @@ export async function servePlan(
       });
       closers.push(() => shard.close());
       shards.push(shard);
-      addresses[id] = shard.address;
+      addresses[id] = await reachAt(id, shard.address);
     }
-    const frontend = await startFrontend({
-      ...{ modelDir, planFile, shards: addresses, grpcAddress: "127.0.0.1:0", logLevel: "silent" },
-      ...config,
-    });
+    const frontend = await startFrontend(
+      {
+        ...{
+          modelDir,
+          planFile,
+          shards: addresses,
+          grpcAddress: "127.0.0.1:0",
+          logLevel: "silent",
+        },
+        ...config,
+      },
+      parts,
+    );
     closers.push(() => frontend.close());
     const client = new InferenceClient(frontend.address);
     closers.push(async () => client.close());

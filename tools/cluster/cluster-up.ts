@@ -18,6 +18,7 @@ interface ClusterUpOptions {
   readonly grpc: string;
   readonly http: string;
   readonly metrics: string;
+  readonly tcp?: boolean;
   readonly json?: boolean;
 }
 
@@ -34,6 +35,7 @@ export function clusterUpCommand(): Command {
     .option("--grpc <addr>", "where the frontend listens for gRPC", "127.0.0.1:8001")
     .option("--http <addr>", "where its REST twin listens, or off", "127.0.0.1:8000")
     .option("--metrics <addr>", "where Prometheus finds its /metrics, or off", "127.0.0.1:8002")
+    .option("--tcp", "connect shards over loopback TCP instead of unix sockets")
     .option("--json", "print the topology as one JSON object when the cluster is up")
     .addHelpText(
       "after",
@@ -74,6 +76,7 @@ async function clusterUp(options: ClusterUpOptions): Promise<void> {
     grpcAddress: options.grpc,
     httpAddress: options.http,
     metricsAddress: options.metrics,
+    ...(options.tcp && { tcpShards: true }),
   });
   const topologyFile = join(resolve(options.dir), TOPOLOGY_FILE);
   try {

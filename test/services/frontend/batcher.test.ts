@@ -147,12 +147,12 @@ describe("Batcher", () => {
     bench.submit(10);
     for (let i = 0; i < 3; i++) bench.submit(10);
 
-    // 30 samples are ahead, with its own 40: 400 ms, and 100 ms for the batch in flight.
-    assert.throws(() => bench.submit(10, { timeoutMs: 450 }), {
+    // 30 samples are ahead, with its own 40: twice 400 ms to be sure, and 100 ms for the batch in flight.
+    assert.throws(() => bench.submit(10, { timeoutMs: 850 }), {
       code: "SERVER_OVERLOADED",
-      message: /30 samples are ahead.*deadline is in 450 ms/,
+      message: /30 samples are ahead.*may take 9\d\d ms.*deadline is in 850 ms/,
     });
-    bench.submit(10, { timeoutMs: 550 });
+    bench.submit(10, { timeoutMs: 950 });
     // Nobody of its class or above is ahead of it.
     bench.submit(10, { timeoutMs: 200, priority: 1 });
   });
