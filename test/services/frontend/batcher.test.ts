@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { after, describe, it } from "node:test";
 import { ShardpoolError } from "../../../lib/errors.js";
 import type { ModelBatch } from "../../../services/frontend/batch-join.js";
-import { Batcher, type BatcherOptions } from "../../../services/frontend/batcher.js";
+import {
+  Batcher,
+  type BatcherOptions,
+  type QueryCall,
+} from "../../../services/frontend/batcher.js";
 import type { PredictCall, Prediction } from "../../../services/frontend/predictor.js";
 import type { Query } from "../../../services/frontend/query.js";
 
@@ -45,6 +49,9 @@ function predictionOf({ denseFeatures }: ModelBatch): Prediction {
   };
 }
 
+/** What was submitted: the timer of a query without an end would keep the process for its deadline. */
+const calls: QueryCall[] = [];
+
 class Bench {
   nowMs = 1000;
   readonly predictor = new HeldPredictor();
@@ -72,6 +79,7 @@ class Bench {
       ...{ priority, arrivedAt: this.nowMs, deadlineAt: this.nowMs + timeoutMs },
     };
     const call = this.batcher.submit(query);
+    calls.push(call);
     call.result.catch(() => {});
     return call;
   }
@@ -91,6 +99,10 @@ class Bench {
 }
 
 describe("Batcher", () => {
+  after(() => {
+    for (const call of calls) call.cancel();
+  });
+
   it("sends at once when idle, and joins what has come meanwhile up to a batch", async () => {
     const bench = new Bench();
     bench.submit(3);
