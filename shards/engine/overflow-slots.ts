@@ -1,7 +1,7 @@
 /**
  * Slots of a partition whose cache is larger than a WebAssembly memory: they lie in memories beside
  * it. Kernels see one memory, so a row from here is copied into the slab's area for missed rows before
- * it is summed (some 100 ns a row of 256 bytes; test `several memories`).
+ * it is summed (test `several memories`).
  */
 export class OverflowSlots {
   readonly #memories: readonly Uint8Array[];

@@ -13,8 +13,9 @@ import {
   type ShardingPlan,
 } from "../../lib/plan/plan.js";
 import type { AccessStatsFile } from "../../lib/stats/access-stats-file.js";
-import { rowsPerBlockOf } from "./block-layout.js";
+import { BLOCK_CRC_BYTES, rowsPerBlockOf } from "./block-layout.js";
 import { BlockWriter } from "./block-writer.js";
+import { choosePageBytes } from "./choose-page-bytes.js";
 import { classifyRows } from "./classify-rows.js";
 import { type ColumnSlice, columnSliceOf, type RowSource } from "./partition-rows.js";
 import { insertRowClasses } from "./row-class-runs.js";
@@ -170,8 +171,10 @@ interface StoreContents {
 
 async function fillStore(partialPath: string, out: string, contents: StoreContents): Promise<void> {
   const { model, shardId, stats } = contents;
+  const pageBytes = pageBytesFor(contents);
   const db = new Database(partialPath);
   try {
+    db.pragma(`page_size = ${pageBytes}`);
     // The file is nobody's until it is renamed, so it needs no journal and one sync, at the end.
     db.pragma("journal_mode = OFF");
     db.pragma("synchronous = OFF");
@@ -195,6 +198,19 @@ async function fillStore(partialPath: string, out: string, contents: StoreConten
   } finally {
     db.close();
   }
+}
+
+function pageBytesFor({ model, wanted }: StoreContents): number {
+  return choosePageBytes(
+    wanted.map((planned) => {
+      const { rowBytes } = sliceOf(model, planned);
+      const rowsPerBlock = rowsPerBlockOf(rowBytes);
+      return {
+        blockBytes: rowsPerBlock * rowBytes + BLOCK_CRC_BYTES,
+        blockCount: Math.ceil((planned.rowEnd - planned.rowStart) / rowsPerBlock),
+      };
+    }),
+  );
 }
 
 async function insertPartitions(

@@ -13,7 +13,7 @@ export interface ReaderPoolOptions {
   readonly threadFile?: URL;
 }
 
-/** Resident memory of a reader thread beside what it shares; measured, see lookup-memory. */
+/** Allowed for a reader thread beside what it shares: stacks, V8 heap, SQLite's cache. */
 const THREAD_BYTES = 12 * 1024 * 1024;
 
 /** Readers that may end of themselves; past it something is wrong with them, and there are none. */
