@@ -1,4 +1,6 @@
 // The shard's public face: what the command line, the benchmarks and in-process callers may use.
+
+export type { AccessSnapshot, PartitionAccess } from "./engine/access-counter.js";
 export { ADMISSIONS, type Admission } from "./engine/admission/admission-policy.js";
 export {
   type EnginePartition,

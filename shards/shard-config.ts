@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseConfig } from "../lib/config.js";
 import { LOG_LEVELS } from "../lib/log.js";
+import { DEFAULT_ACCESS_COUNTS_EVERY } from "./engine/access-counter.js";
 import { ADMISSIONS, DEFAULT_ADMISSION } from "./engine/admission/admission-policy.js";
 import { DEFAULT_ENGINE_LIMITS } from "./engine/engine-limits.js";
 import { DEFAULT_READER_COUNT } from "./engine/lookup-engine.js";
@@ -11,6 +12,7 @@ export const SHARD_DEFAULTS = {
   ...DEFAULT_ENGINE_LIMITS,
   readerCount: DEFAULT_READER_COUNT,
   admission: DEFAULT_ADMISSION,
+  accessCountsEvery: DEFAULT_ACCESS_COUNTS_EVERY,
   /** Lookups taken from all streams and not yet answered; one frontend sends up to as many. */
   lookupsInFlightMax: 256,
   /** What a lookup in flight may take to end after SIGTERM. */
@@ -56,6 +58,8 @@ const shardConfigSchema = z.strictObject({
   readerCount: z.int().min(0).max(64).default(SHARD_DEFAULTS.readerCount),
   /** Which blocks that were read may take another's place in memory. */
   admission: z.enum(ADMISSIONS).default(SHARD_DEFAULTS.admission),
+  /** Counts which rows one lookup in so many reads, for `cluster stats`; 0 counts none. */
+  accessCountsEvery: z.int().min(0).max(65_536).default(SHARD_DEFAULTS.accessCountsEvery),
   lookupsInFlightMax: z.int().min(1).max(65_536).default(SHARD_DEFAULTS.lookupsInFlightMax),
   drainTimeoutMs: z.int().min(0).max(3_600_000).default(SHARD_DEFAULTS.drainTimeoutMs),
   logLevel: z.enum(LOG_LEVELS).default(SHARD_DEFAULTS.logLevel),

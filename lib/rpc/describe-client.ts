@@ -22,6 +22,7 @@ export interface ShardDescription {
       readonly rowsMissed: string;
       readonly blocksRead: string;
       readonly blocksEvicted: string;
+      readonly blocksRefused: string;
       readonly cacheBytesResident: string;
       readonly cacheBytesMax: string;
     } | null;

@@ -4,7 +4,13 @@ import { type Clock, systemClock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardingPlan } from "../../lib/plan/plan.js";
 import { openShardStore, type ShardStore } from "../store/shard-store.js";
-import type { StoreCatalog, StoredPartition } from "../store/store-catalog.js";
+import { rowCountOf, type StoreCatalog, type StoredPartition } from "../store/store-catalog.js";
+import {
+  AccessCounter,
+  type AccessSnapshot,
+  accessCounterBytesOf,
+  DEFAULT_ACCESS_COUNTS_EVERY,
+} from "./access-counter.js";
 import { type Admission, DEFAULT_ADMISSION } from "./admission/admission-policy.js";
 import { BlockFetcher } from "./block-fetcher.js";
 import { reasonToGiveUp } from "./block-wait.js";
@@ -31,6 +37,8 @@ export interface LookupEngineOptions {
   readonly memoryBytesMax?: number;
   /** Which blocks that were read may take another's place in memory; `DEFAULT_ADMISSION` unless told. */
   readonly admission?: Admission;
+  /** Counts the row reads of one lookup in so many; 0 of none. `DEFAULT_ACCESS_COUNTS_EVERY` unless told. */
+  readonly accessCountsEvery?: number;
   /** Bytes of one WebAssembly memory; 4 GiB less a page unless told, which is the most there can be. */
   readonly slabBytesMax?: number;
   readonly limits?: Partial<EngineLimits>;
@@ -87,6 +95,8 @@ export interface LookupEngine {
    */
   preload(): Promise<number>;
   counters(partition: number): PartitionCounters;
+  /** Which rows were read how often; undefined when that is not counted. */
+  accesses(reset: boolean): AccessSnapshot | undefined;
   /** Lookups in flight are refused with SERVER_DRAINING. */
   close(): void;
 }
@@ -122,9 +132,12 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
     options.slabBytesMax,
   );
   const readers = readerOptions(store, options);
+  const every = options.accessCountsEvery ?? DEFAULT_ACCESS_COUNTS_EVERY;
+  const rowCounts = cached.map(({ partition }) => rowCountOf(partition));
   const memoryBytes =
     bytes +
     limits.waitingMax * limits.missedBytesMax +
+    (every === 0 ? 0 : accessCounterBytesOf(rowCounts)) +
     readerPoolBytesOf(readers.readerCount, readers.blockBytesMax);
   if (options.memoryBytesMax !== undefined && memoryBytes > options.memoryBytesMax) {
     throw new ShardpoolError(
@@ -133,7 +146,8 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
     );
   }
   const fetcher = new BlockFetcher(store, clock, readers);
-  const lookups = new Lookups(caches, fetcher, limits, clock);
+  const accesses = every === 0 ? undefined : new AccessCounter(rowCounts, every);
+  const lookups = new Lookups(caches, fetcher, limits, clock, accesses);
   let isClosed = false;
   return {
     catalog: store.catalog,
@@ -149,6 +163,7 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
     lookup: (request) => lookups.lookup(request),
     preload: () => preloadCaches(caches, store, () => isClosed),
     counters: (partition) => countersOf(caches[partition]!),
+    accesses: (reset) => accesses?.snapshot(reset),
     close: () => {
       isClosed = true;
       fetcher.close();
@@ -196,13 +211,16 @@ class Lookups {
   readonly #limits: EngineLimits;
   readonly #clock: Clock;
   readonly #room: WaitingRoom;
+  readonly #accesses: AccessCounter | undefined;
 
   constructor(
     caches: readonly PartitionCache[],
     fetcher: BlockFetcher,
     limits: EngineLimits,
     clock: Clock,
+    accesses: AccessCounter | undefined,
   ) {
+    this.#accesses = accesses;
     this.#caches = caches;
     this.#fetcher = fetcher;
     this.#limits = limits;
@@ -212,6 +230,7 @@ class Lookups {
 
   async lookup(request: LookupRequest): Promise<LookupReply> {
     const pooledCount = validateLookup(request, this.#caches, this.#limits);
+    this.#accesses?.count(request);
     const tally = new LookupTally(this.#limits.missedBytesMax, this.#clock);
     const job = new LookupJob(request, this.#caches, pooledCount, tally);
     const wants = job.advance(this.#room.hasRoom);

@@ -32,6 +32,7 @@ interface WireCounters {
   readonly rowsMissed: number;
   readonly blocksRead: number;
   readonly blocksEvicted: number;
+  readonly blocksRefused: number;
   readonly cacheBytesResident: number;
   readonly cacheBytesMax: number;
 }

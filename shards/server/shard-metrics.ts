@@ -37,6 +37,11 @@ export class ShardMetrics {
     );
     count("blocks_read_total", "Blocks read from SQLite.", ({ blocksRead }) => blocksRead);
     count("blocks_evicted_total", "Blocks that left memory.", ({ blocksEvicted }) => blocksEvicted);
+    count(
+      "blocks_refused_total",
+      "Blocks read that admission kept out of memory.",
+      ({ blocksRefused }) => blocksRefused,
+    );
     this.#addGauge(
       engine,
       "cache_bytes_resident",

@@ -11,6 +11,7 @@ import type { LookupRequestMessage } from "../../lib/rpc/lookup-codec.js";
 import { unaryHandler } from "../../lib/rpc/unary-handler.js";
 import { type LookupEngine, openLookupEngine } from "../engine/lookup-engine.js";
 import { parseShardConfig, type RawShardConfig, type ShardConfig } from "../shard-config.js";
+import { type StatsCall, serveStats } from "./collect-stats.js";
 import { describeShard, type WireDescription } from "./describe.js";
 import { LookupDesk } from "./lookup-desk.js";
 import { SHARD_SERVICE, withLookupCodec } from "./lookup-service.js";
@@ -58,11 +59,12 @@ function engineOptions(
 ): Parameters<typeof openLookupEngine>[0] {
   const { sampleCountMax, valueCountMax, replyBytesMax } = config;
   const { missedBytesMax, waitingMax, queuedMax } = config;
-  const { shardId, cacheBytes, memoryBytesMax, readerCount, admission } = config;
+  const { shardId, cacheBytes, memoryBytesMax, readerCount, admission, accessCountsEvery } = config;
   return {
     storePath: config.storeFile,
     readerCount,
     admission,
+    accessCountsEvery,
     limits: { sampleCountMax, valueCountMax, replyBytesMax, missedBytesMax, waitingMax, queuedMax },
     ...(plan && { plan }),
     ...(shardId !== undefined && { shardId }),
@@ -150,6 +152,7 @@ function createService(
       log,
       async ({ withCounters }) => describeShard(engine, shardId, config, withCounters),
     ),
+    CollectStats: (call: StatsCall) => serveStats(call, engine, shardId, log),
   };
 }
 

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { clusterStatsCommand } from "./cluster-stats.js";
 import { clusterStatusCommand } from "./cluster-status.js";
 import { clusterUpCommand } from "./cluster-up.js";
 
@@ -7,5 +8,6 @@ export function clusterCommand(): Command {
   return new Command("cluster")
     .description("Runs a whole cluster on this machine.")
     .addCommand(clusterUpCommand())
-    .addCommand(clusterStatusCommand());
+    .addCommand(clusterStatusCommand())
+    .addCommand(clusterStatsCommand());
 }

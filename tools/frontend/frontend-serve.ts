@@ -1,7 +1,7 @@
 import { Command } from "commander";
-import { ShardpoolError } from "../../lib/errors.js";
 import { markHeapInOneGo } from "../../lib/garbage-collection.js";
 import { FRONTEND_DEFAULTS, startFrontend } from "../../services/frontend/index.js";
+import { parseShardAddress } from "../cli/parse-shard-address.js";
 import { serveUntilStopped } from "../cli/serve-until-stopped.js";
 
 /** Says that a protocol is not served. */
@@ -87,10 +87,4 @@ async function frontendServe(options: FrontendServeOptions): Promise<void> {
   });
   const { httpAddress, metricsAddress } = frontend;
   await serveUntilStopped(frontend, { httpAddress, metricsAddress });
-}
-
-function parseShardAddress(text: string): [string, string] {
-  const split = text.indexOf("=");
-  if (split > 0) return [text.slice(0, split), text.slice(split + 1)];
-  throw new ShardpoolError("CONFIG_INVALID", `--shard ${text}: must be ID=ADDR`);
 }

@@ -1,6 +1,7 @@
 import { planProduction } from "../planner/plan-production.js";
 import { build } from "./build.js";
 import { clicksCount } from "./clicks/clicks-count.js";
+import { accessCounts } from "./lookup/access-counts.js";
 import { lookupF16, lookupInt4, lookupInt8 } from "./lookup/lookup-dtypes.js";
 import { lookupHot } from "./lookup/lookup-hot.js";
 import { lookupRandom } from "./lookup/lookup-random.js";
@@ -17,6 +18,7 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
   lookupF16,
   lookupInt8,
   lookupInt4,
+  accessCounts,
   build,
   lookupCold,
   hitUnderMiss,
