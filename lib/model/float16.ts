@@ -31,24 +31,6 @@ export function float32ToFloat16(value: number): number {
   return sign | ((rounded >>> 13) - (BIAS_DIFFERENCE << 10));
 }
 
-/** Rounds many values, as `float32ToFloat16` does one. `out` has room for all. */
-export function float32sToFloat16s(values: Float32Array, out: Uint16Array): void {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let i = 0; i < values.length; i++) {
-    const value = bits[i]!;
-    const magnitude = value & 0x7fffffff;
-    if (magnitude >= NORMAL_FROM && magnitude < INFINITE_FROM) {
-      const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
-      out[i] = ((value >>> 16) & 0x8000) | ((rounded >>> 13) - (BIAS_DIFFERENCE << 10));
-    } else out[i] = float32ToFloat16(values[i]!);
-  }
-}
-
-/** The values of many float16 given as their bits. `out` has room for all. */
-export function float16sToFloat32s(bits: Uint16Array, out: Float32Array): void {
-  for (let i = 0; i < bits.length; i++) out[i] = VALUES[bits[i]!]!;
-}
-
 /** The value of a float16 given as its bits; every one is a float32 too. */
 export function float16ToFloat32(bits: number): number {
   return VALUES[bits & 0xffff]!;

@@ -1,6 +1,6 @@
 import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
-import { float16sToFloat32s } from "../../lib/model/float16.js";
+import { float16sToFloat32s } from "../../lib/model/float16-kernels.js";
 import type { BatchObserver, LookupObservation } from "./batch-observer.js";
 import type { BufferPool } from "./buffer-pool.js";
 import { bytesOf, floatsOf, halvesOf } from "./byte-views.js";

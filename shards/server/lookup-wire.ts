@@ -1,5 +1,5 @@
 import { ShardpoolError } from "../../lib/errors.js";
-import { float32sToFloat16s } from "../../lib/model/float16.js";
+import { float32sToFloat16s } from "../../lib/model/float16-kernels.js";
 import { GRPC_STATUS_BY_CODE, toServiceError } from "../../lib/rpc/grpc-status.js";
 import {
   encodeLookupReply,

@@ -1,5 +1,5 @@
 /**
- * The part of the WebAssembly JavaScript interface the engine uses. TypeScript has it in its DOM
+ * The part of the WebAssembly JavaScript interface the project uses. TypeScript has it in its DOM
  * library only, which a server should not see.
  */
 declare namespace WebAssembly {
