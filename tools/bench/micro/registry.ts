@@ -10,6 +10,7 @@ import { SERVING_BENCHES } from "./serving-benches.js";
 import { admissionStudy } from "./tiers/admission-study.js";
 import { hitUnderMiss } from "./tiers/hit-under-miss.js";
 import { lookupCold } from "./tiers/lookup-cold.js";
+import { lookupMixed } from "./tiers/lookup-mixed.js";
 
 /** Every benchmark of `bench micro`, one a line. */
 export const MICRO_BENCHES: readonly MicroBench[] = [
@@ -21,6 +22,7 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
   accessCounts,
   build,
   lookupCold,
+  lookupMixed,
   hitUnderMiss,
   admissionStudy,
   planProduction,
