@@ -73,7 +73,7 @@ export interface LookupEngine {
   readonly catalog: StoreCatalog;
   readonly partitions: readonly EnginePartition[];
   readonly limits: EngineLimits;
-  /** Bytes of memory the engine can come to. */
+  /** Bytes of memory the engine can come to; less once partitions are in memory as a whole. */
   readonly memoryBytes: number;
   /** Reader threads that are at work or at rest now; they start as they are wanted. */
   readonly openReaderCount: number;
@@ -125,7 +125,7 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   const cached = options.plan
     ? plannedPartitions(store, options.plan, options.shardId ?? store.catalog.shardId)
     : sharedOut(store.catalog.partitions, options.cacheBytes);
-  const { caches, bytes } = layOutMemory(
+  const memory = layOutMemory(
     cached,
     store,
     options.admission ?? DEFAULT_ADMISSION,
@@ -134,11 +134,12 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   const readers = readerOptions(store, options);
   const every = options.accessCountsEvery ?? DEFAULT_ACCESS_COUNTS_EVERY;
   const rowCounts = cached.map(({ partition }) => rowCountOf(partition));
-  const memoryBytes =
-    bytes +
+  const { caches } = memory;
+  const otherBytes =
     limits.waitingMax * limits.missedBytesMax +
     (every === 0 ? 0 : accessCounterBytesOf(rowCounts)) +
     readerPoolBytesOf(readers.readerCount, readers.blockBytesMax);
+  const memoryBytes = memory.bytes + otherBytes;
   if (options.memoryBytesMax !== undefined && memoryBytes > options.memoryBytesMax) {
     throw new ShardpoolError(
       "CONFIG_INVALID",
@@ -156,7 +157,9 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
       cacheBytesMax: cacheBytes,
     })),
     limits,
-    memoryBytes,
+    get memoryBytes() {
+      return memory.bytes + otherBytes;
+    },
     get openReaderCount() {
       return fetcher.openReaderCount;
     },

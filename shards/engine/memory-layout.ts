@@ -4,14 +4,22 @@ import { columnCountOf, describePartition, type StoredPartition } from "../store
 import { type Admission, admissionBytesOf } from "./admission/admission-policy.js";
 import { OverflowSlots } from "./overflow-slots.js";
 import {
+  type CacheAreas,
+  holdsAllRows,
   LRU_ENTRY_BYTES,
   PartitionCache,
   reserveCacheAreas,
   slotBytesOf,
   slotCountFor,
 } from "./partition-cache.js";
-import { loadPlacement } from "./placement.js";
-import { type ScratchSizes, SLAB_BYTES_MAX, Slab, SlabLayout } from "./slab.js";
+import {
+  loadPlacement,
+  PLACED_IDS_MAX,
+  Placement,
+  type PlacementAreas,
+  reservePlacementAreas,
+} from "./placement.js";
+import { KernelMemory, type ScratchSizes, SLAB_BYTES_MAX, Slab, SlabLayout } from "./slab.js";
 
 /** A partition and the row bytes of it that may stay in memory. */
 export interface CachedPartition {
@@ -24,10 +32,11 @@ export interface CachedPartition {
 /** The caches of all partitions and the bytes of memory they can come to. */
 export interface MemoryLayout {
   readonly caches: readonly PartitionCache[];
+  /** It falls when rows come to lie by row id, as their placement is wanted no more. */
   readonly bytes: number;
 }
 
-const SCRATCH_VALUE_COUNT = 32768;
+const SCRATCH_VALUE_COUNT = PLACED_IDS_MAX;
 const SCRATCH_OUT_BYTES = 1024 * 1024;
 const SCRATCH_ROW_BYTES = 1024 * 1024;
 
@@ -63,20 +72,54 @@ export function layOutMemory(
       reserveCacheAreas(layout, partition, slotCount, slabSlotCount),
     );
     const slab = new Slab(layout, scratch);
+    const placements = placementsOf(members, areas, slab, store);
     bytes += layout.bytes;
     for (const [i, member] of members.entries()) {
       const { partition, slotCount, slabSlotCount, pinnedRows } = member;
-      const { placement } = areas[i]!;
-      if (placement) loadPlacement(slab, placement, partition, store);
-      const overflow = overflowOf(member, slabBytesMax);
+      const parts = { overflow: overflowOf(member, slabBytesMax), placement: placements[i] };
       const policy = { pinnedRows, admission };
-      const cache = new PartitionCache(partition, slab, areas[i]!, policy, overflow);
+      const cache = new PartitionCache(partition, slab, areas[i]!, policy, parts);
       cacheByPartition.set(partition, cache);
       bytes += (slotCount - slabSlotCount) * slotBytesOf(partition);
       bytes += bookkeepingBytesOf(slotCount) + admissionBytesOf(admission, partition.blockCount);
     }
   }
-  return { caches: cached.map(({ partition }) => cacheByPartition.get(partition)!), bytes };
+  const caches = cached.map(({ partition }) => cacheByPartition.get(partition)!);
+  return {
+    caches,
+    get bytes() {
+      const apart = new Set(caches.map(({ placementMemory }) => placementMemory));
+      return [...apart].reduce((sum, memory) => sum + (memory?.bytes.length ?? 0), bytes);
+    },
+  };
+}
+
+/**
+ * What turns row ids of a slab's partitions into positions. Partitions that are all in the slab want it
+ * only until they are filled in row-id order, so theirs have a memory apart.
+ */
+function placementsOf(
+  members: readonly SlabMember[],
+  areas: readonly CacheAreas[],
+  slab: Slab,
+  store: Pick<ShardStore, "path" | "readRowClasses">,
+): (Placement | undefined)[] {
+  const layout = new SlabLayout();
+  const idsPtr = layout.reserve(PLACED_IDS_MAX * 4);
+  const areasApart = members.map(({ partition, slabSlotCount }) =>
+    holdsAllRows(partition, slabSlotCount) ? reservePlacementAreas(layout, partition) : undefined,
+  );
+  const apart = areasApart.some(Boolean) ? new KernelMemory(layout) : slab;
+  const load = (memory: KernelMemory, at: PlacementAreas, i: number, ids: number): Placement => {
+    loadPlacement(memory, at, members[i]!.partition, store);
+    return new Placement(memory, at, ids);
+  };
+  return members.map((_, i) => {
+    const inSlab = areas[i]!.placement;
+    if (inSlab) return load(slab, inSlab, i, slab.scratch.positionsPtr);
+    const atApart = areasApart[i];
+    return atApart && load(apart, atApart, i, idsPtr);
+  });
 }
 
 function overflowOf(

@@ -7,8 +7,8 @@ import {
   createAdmission,
 } from "./admission/admission-policy.js";
 import type { OverflowSlots } from "./overflow-slots.js";
-import { type PlacementAreas, reservePlacementAreas } from "./placement.js";
-import type { Slab, SlabLayout } from "./slab.js";
+import { type Placement, type PlacementAreas, reservePlacementAreas } from "./placement.js";
+import type { KernelMemory, Slab, SlabLayout } from "./slab.js";
 
 /** lru-cache's own memory an entry; measured. */
 export const LRU_ENTRY_BYTES = 77;
@@ -24,7 +24,10 @@ export interface CacheAreas {
   readonly slotByBlockPtr: number;
   readonly usesBySlotPtr: number;
   readonly slotsPtr: number;
-  /** Where row ids are turned into positions; absent when they are the same. */
+  /**
+   * Where row ids are turned into positions; absent when they are the same, or will be once all rows are
+   * in memory.
+   */
   readonly placement: PlacementAreas | undefined;
 }
 
@@ -33,6 +36,14 @@ export interface CachePolicy {
   /** Rows that never leave: the first in placement order, rounded up to whole blocks. */
   readonly pinnedRows: number;
   readonly admission: Admission;
+}
+
+/** What a partition's cache has beside its areas of the slab. */
+export interface CacheParts {
+  /** The slots that lie outside the slab. */
+  readonly overflow?: OverflowSlots | undefined;
+  /** Turns row ids into positions; absent when they are the same. */
+  readonly placement?: Placement | undefined;
 }
 
 /** Row bytes of a whole block, which is what a slot holds. */
@@ -58,8 +69,15 @@ export function reserveCacheAreas(
     slotByBlockPtr: layout.reserve(partition.blockCount * 4),
     usesBySlotPtr: layout.reserve(slotCount * 4),
     slotsPtr: layout.reserve(slabSlotCount * slotBytesOf(partition)),
-    placement: reservePlacementAreas(layout, partition),
+    placement: holdsAllRows(partition, slabSlotCount)
+      ? undefined
+      : reservePlacementAreas(layout, partition),
   };
+}
+
+/** Whether a slab has room for every row of a partition: then they come to lie in it by row id. */
+export function holdsAllRows(partition: StoredPartition, slabSlotCount: number): boolean {
+  return slabSlotCount === partition.blockCount;
 }
 
 /**
@@ -69,6 +87,9 @@ export function reserveCacheAreas(
  * to name a block that leaves: one that was used since is told to be recent and the next oldest is
  * asked. So a lookup that only hits pays nothing for the LRU. With room for every block nothing ever
  * leaves, and there is no LRU at all; pinned blocks never enter it.
+ *
+ * A partition whose rows all fit the slab can be brought in whole, in row-id order (`row-id-order.ts`).
+ * Then a row's address comes from its id alone: no index, no placement and no uses.
  */
 export class PartitionCache {
   readonly partition: StoredPartition;
@@ -80,6 +101,8 @@ export class PartitionCache {
   readonly pinnedBlockCount: number;
   readonly #areas: CacheAreas;
   readonly #overflow: OverflowSlots | undefined;
+  #placement: Placement | undefined;
+  #order: "placement" | "filling" | "row-id" = "placement";
   readonly #rowsShift: number;
   readonly #slotByBlock: Int32Array;
   /** Row reads since the slot's block came, modulo 2^32. */
@@ -99,13 +122,12 @@ export class PartitionCache {
   #rowsMissed = 0;
   #blocksRead = 0;
 
-  /** @param overflow The slots that lie outside the slab, if there are such. */
   constructor(
     partition: StoredPartition,
     slab: Slab,
     areas: CacheAreas,
     { pinnedRows, admission }: CachePolicy,
-    overflow?: OverflowSlots,
+    { overflow, placement }: CacheParts = {},
   ) {
     const { slotCount, slotByBlockPtr, usesBySlotPtr } = areas;
     const { buffer } = slab.bytes;
@@ -116,14 +138,15 @@ export class PartitionCache {
     this.slotCount = slotCount;
     this.#areas = areas;
     this.#overflow = overflow;
+    this.#placement = placement;
     this.#rowsShift = Math.log2(partition.rowsPerBlock);
     this.#slotByBlock = new Int32Array(buffer, slotByBlockPtr, partition.blockCount).fill(-1);
     this.#usesBySlot = new Uint32Array(buffer, usesBySlotPtr, slotCount);
     this.#toldUsesBySlot = new Uint32Array(slotCount);
     // Slots are taken from the last to the first, as preloading takes blocks: the hottest ones come to
     // lie in the slab and not in the overflow.
-    this.#freeSlots = Int32Array.from({ length: slotCount }, (_, i) => i);
-    this.#freeCount = slotCount;
+    this.#freeSlots = new Int32Array(slotCount);
+    this.#freeCount = this.#freeAll();
     this.#kernels = poolKernelsFor(slab.kernels, partition.dtype);
     this.pinnedBlockCount = Math.min(slotCount, Math.ceil(pinnedRows / partition.rowsPerBlock));
     const lruCount = slotCount - this.pinnedBlockCount;
@@ -146,7 +169,50 @@ export class PartitionCache {
   }
 
   isResident(block: number): boolean {
-    return this.#slotByBlock[block] !== -1;
+    return this.#order === "row-id" || this.#slotByBlock[block] !== -1;
+  }
+
+  /** Whether its rows can lie in row-id order: the slab has room for all of them. */
+  get canOrderByRowId(): boolean {
+    return holdsAllRows(this.partition, this.#areas.slabSlotCount);
+  }
+
+  /** Whether all rows are in memory, by row id. */
+  get isOrderedByRowId(): boolean {
+    return this.#order === "row-id";
+  }
+
+  /** The memory of its own that its placement takes up, if it does. */
+  get placementMemory(): KernelMemory | undefined {
+    const memory = this.#placement?.memory;
+    return memory === this.slab ? undefined : memory;
+  }
+
+  /** Positions of `count` row ids from `firstRow` on, at most `PLACED_IDS_MAX`. */
+  positionsOf(firstRow: number, count: number): Uint32Array {
+    const ids = new Uint32Array(count);
+    for (let i = 0; i < count; i++) ids[i] = firstRow + i;
+    this.#placement?.place(ids);
+    return ids;
+  }
+
+  /** Empties the memory tier; until it is filled or given up, every row is read from its block. */
+  beginRowIdOrder(): void {
+    this.#order = "filling";
+    this.#freeCount = this.#freeAll();
+  }
+
+  /** Where a row goes in the slab between `beginRowIdOrder` and `endRowIdOrder`. */
+  rowIdPtr(row: number): number {
+    return this.#areas.slotsPtr + row * this.partition.rowBytes;
+  }
+
+  /** @param isWhole Whether every row is in its place; otherwise blocks come and go as ever. */
+  endRowIdOrder(isWhole: boolean): void {
+    this.#order = isWhole ? "row-id" : "placement";
+    if (!isWhole) return;
+    this.#freeCount = 0;
+    this.#placement = undefined;
   }
 
   /** Whether some slots lie outside the slab. */
@@ -202,15 +268,18 @@ export class PartitionCache {
    */
   resolve(count: number): number {
     const { scratch, kernels } = this.slab;
-    const { placement } = this.#areas;
-    if (placement) {
-      const { linesPtr, basesPtr } = placement;
-      kernels.placeRows(scratch.positionsPtr, count, linesPtr, basesPtr);
+    const { positionsPtr, addressesPtr } = scratch;
+    if (this.#order === "row-id") {
+      const { rowBytes } = this.partition;
+      kernels.addressRows(positionsPtr, count, addressesPtr, this.#areas.slotsPtr, rowBytes);
+      return 0;
     }
+    const firstId = positionsPtr >> 2;
+    this.#placement?.place(this.slab.uint32.subarray(firstId, firstId + count));
     return kernels.resolveRows(
-      scratch.positionsPtr,
+      positionsPtr,
       count,
-      scratch.addressesPtr,
+      addressesPtr,
       scratch.missesPtr,
       this.#rowsShift,
       this.partition.rowBytes,
@@ -256,7 +325,7 @@ export class PartitionCache {
    * @param rowReads Rows of it that lookups wanted.
    */
   admit(block: number, rows: Uint8Array, rowReads: number): void {
-    if (this.slotCount === 0 || this.#slotByBlock[block] !== -1) return;
+    if (this.slotCount === 0 || this.#order === "filling" || this.isResident(block)) return;
     const isPinned = block < this.pinnedBlockCount;
     if (!isPinned && !this.#makeRoom(block, rowReads)) return;
     const slot = this.#freeSlots[--this.#freeCount]!;
@@ -302,6 +371,13 @@ export class PartitionCache {
       this.#admission!.recordReads(oldest, uses);
       lru.get(oldest);
     }
+  }
+
+  /** @returns How many slots there are. */
+  #freeAll(): number {
+    this.#slotByBlock.fill(-1);
+    for (let slot = 0; slot < this.slotCount; slot++) this.#freeSlots[slot] = slot;
+    return this.slotCount;
   }
 
   #handBack(slot: number, block: number): void {

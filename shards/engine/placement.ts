@@ -9,7 +9,7 @@ import {
 } from "../store/row-classes.js";
 import type { ShardStore } from "../store/shard-store.js";
 import { describePartition, rowCountOf, type StoredPartition } from "../store/store-catalog.js";
-import type { Slab, SlabLayout } from "./slab.js";
+import type { KernelMemory, SlabLayout } from "./slab.js";
 
 /** A line's classes, then 8 counts of 16 bits; what each byte means stands at the `placeRows` kernel. */
 const RANKED_LINE_BYTES = LINE_BYTES + CLASS_COUNT_MAX * 2;
@@ -47,7 +47,7 @@ export function reservePlacementAreas(
  * row counts than the catalog says.
  */
 export function loadPlacement(
-  slab: Slab,
+  slab: Pick<KernelMemory, "bytes" | "uint32" | "kernels">,
   areas: PlacementAreas,
   partition: StoredPartition,
   store: Pick<ShardStore, "path" | "readRowClasses">,
@@ -76,5 +76,36 @@ export function loadPlacement(
       "FILE_CORRUPT",
       `${store.path}: the row classes of ${describePartition(partition)} are not as many as its catalog says`,
     );
+  }
+}
+
+/** Row ids that `Placement` takes at a time. */
+export const PLACED_IDS_MAX = 32768;
+
+/**
+ * Turns a partition's row ids into positions. What it works with lies in the slab of the partition's
+ * cache, or, when it is wanted only until all rows are in memory, in a memory apart that goes with it.
+ */
+export class Placement {
+  readonly memory: KernelMemory;
+  readonly #areas: PlacementAreas;
+  readonly #idsPtr: number;
+
+  /** @param idsPtr Room for `PLACED_IDS_MAX` row ids in `memory`. */
+  constructor(memory: KernelMemory, areas: PlacementAreas, idsPtr: number) {
+    this.memory = memory;
+    this.#areas = areas;
+    this.#idsPtr = idsPtr;
+  }
+
+  /** Overwrites at most `PLACED_IDS_MAX` row ids, wherever they lie, with their positions. */
+  place(ids: Uint32Array): void {
+    const { linesPtr, basesPtr } = this.#areas;
+    const { uint32, kernels } = this.memory;
+    const isApart = ids.buffer !== uint32.buffer;
+    if (isApart) uint32.set(ids, this.#idsPtr >> 2);
+    const idsPtr = isApart ? this.#idsPtr : ids.byteOffset;
+    kernels.placeRows(idsPtr, ids.length, linesPtr, basesPtr);
+    if (isApart) ids.set(uint32.subarray(idsPtr >> 2, (idsPtr >> 2) + ids.length));
   }
 }

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardStore } from "../store/shard-store.js";
 import type { PartitionCache } from "./partition-cache.js";
+import { fillInRowIdOrder } from "./row-id-order.js";
 
 /** Blocks read before other work of the process gets a turn: some milliseconds. */
 const BLOCKS_PER_TURN = 256;
@@ -9,6 +10,9 @@ const BLOCKS_PER_TURN = 256;
 /**
  * Fills the caches with the first blocks of their partitions, which hold the rows that were read most.
  * They go in from the last to the first, so that the LRU takes the hottest for the most recent.
+ *
+ * A partition whose rows all fit is brought in by row id instead; with a block that cannot be read, it
+ * goes the way of the others.
  *
  * A block that fails its checksum is left out: the lookup that wants it says so.
  *
@@ -22,7 +26,12 @@ export async function preloadCaches(
   isStopped: () => boolean,
 ): Promise<number> {
   let blocksRead = 0;
+  const readBlock = (cache: PartitionCache, block: number) => readIntactBlock(store, cache, block);
   for (const cache of caches) {
+    if (cache.canOrderByRowId && !cache.isOrderedByRowId) {
+      blocksRead += await fillInRowIdOrder(cache, readBlock, BLOCKS_PER_TURN, isStopped);
+    }
+    if (cache.isOrderedByRowId) continue;
     for (let block = cache.slotCount - 1; block >= 0; block--) {
       if (cache.isResident(block)) continue;
       if (cache.isFull || isStopped()) break;

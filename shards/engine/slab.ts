@@ -63,14 +63,12 @@ export class SlabLayout {
 }
 
 /** One WebAssembly memory with its kernels. Pages nobody has touched take no memory. */
-export class Slab {
+export class KernelMemory {
   readonly bytes: Uint8Array;
   readonly uint32: Uint32Array;
-  readonly float32: Float32Array;
   readonly kernels: Kernels;
-  readonly scratch: Scratch;
 
-  constructor(layout: SlabLayout, scratch: Scratch) {
+  constructor(layout: SlabLayout) {
     if (layout.bytes > SLAB_BYTES_MAX) {
       throw new RangeError(`a slab of ${layout.bytes} bytes is over ${SLAB_BYTES_MAX}`);
     }
@@ -78,8 +76,18 @@ export class Slab {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.bytes = new Uint8Array(memory.buffer);
     this.uint32 = new Uint32Array(memory.buffer);
-    this.float32 = new Float32Array(memory.buffer);
     this.kernels = createKernels(memory);
+  }
+}
+
+/** The memory that lookups are worked on in: scratch areas, and caches with their index. */
+export class Slab extends KernelMemory {
+  readonly float32: Float32Array;
+  readonly scratch: Scratch;
+
+  constructor(layout: SlabLayout, scratch: Scratch) {
+    super(layout);
+    this.float32 = new Float32Array(this.bytes.buffer);
     this.scratch = scratch;
   }
 }

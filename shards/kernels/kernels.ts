@@ -30,6 +30,13 @@ export interface Kernels {
     basesPtr: number,
     nextPtr: number,
   ) => void;
+  readonly addressRows: (
+    idsPtr: number,
+    count: number,
+    addressesPtr: number,
+    rowsPtr: number,
+    rowBytes: number,
+  ) => void;
   readonly resolveRows: (
     positionsPtr: number,
     count: number,

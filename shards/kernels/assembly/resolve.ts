@@ -1,3 +1,24 @@
+// Turns row ids into addresses where all rows lie by id from `rowsPtr` on.
+export function addressRows(
+  idsPtr: usize,
+  count: i32,
+  addressesPtr: usize,
+  rowsPtr: usize,
+  rowBytes: u32,
+): void {
+  const size = i32x4.splat(rowBytes);
+  const first = i32x4.splat(<i32>rowsPtr);
+  const end = <usize>count << 2;
+  const vectorEnd = end & ~15;
+  let at: usize = 0;
+  for (; at < vectorEnd; at += 16) {
+    v128.store(addressesPtr + at, i32x4.add(first, i32x4.mul(size, v128.load(idsPtr + at))));
+  }
+  for (; at < end; at += 4) {
+    store<u32>(addressesPtr + at, <u32>rowsPtr + rowBytes * load<u32>(idsPtr + at));
+  }
+}
+
 // Turns row positions into addresses: position -> block -> slot -> row. A row whose block has no slot
 // gets address 0, and its index goes to `missesPtr`, rising. Each read adds one to
 // the uses of its slot, which is all that a hit pays for recency and frequency.

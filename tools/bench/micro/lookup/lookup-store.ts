@@ -46,25 +46,10 @@ export async function openWarmEngine(
   await buildShardStore(stats === undefined ? build : { ...build, stats });
   const engine = openLookupEngine({ storePath });
   try {
-    await readEveryRow(engine);
+    await engine.preload();
     return engine;
   } catch (error) {
     engine.close();
     throw error;
-  }
-}
-
-/** Row ids a lookup reads at most; far below the engine's limit. */
-const VALUES_PER_LOOKUP = 1_000_000;
-
-async function readEveryRow(engine: LookupEngine): Promise<void> {
-  for (const [partition, { stored }] of engine.partitions.entries()) {
-    const rowCount = stored.rowEnd - stored.rowStart;
-    for (let start = 0; start < rowCount; start += VALUES_PER_LOOKUP) {
-      const count = Math.min(VALUES_PER_LOOKUP, rowCount - start);
-      const values = Uint32Array.from({ length: count }, (_, i) => start + i);
-      const segment = { partition, lengths: Uint32Array.of(count), values };
-      await engine.lookup({ sampleCount: 1, segments: [segment] });
-    }
   }
 }
