@@ -3,21 +3,10 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import Database from "better-sqlite3";
 import fc from "fast-check";
-import type { Model } from "../../../lib/model/model-directory.js";
 import { Random } from "../../../lib/random.js";
-import {
-  buildShardStore,
-  type LookupEngine,
-  type LookupRequest,
-  openLookupEngine,
-} from "../../../shards/index.js";
-import { type PlainPartition, poolByPlainLoop } from "../../support/plain-pooling.js";
-import {
-  decodedTable,
-  makePlan,
-  makeShardModel,
-  type PartitionChoice,
-} from "../../support/shard-model.js";
+import { buildShardStore, openLookupEngine } from "../../../shards/index.js";
+import { expectedSums, randomRequest, sum } from "../../support/random-lookups.js";
+import { makePlan, makeShardModel, type PartitionChoice } from "../../support/shard-model.js";
 import { makeShardStats } from "../../support/shard-stats.js";
 import { tempFolder } from "../../support/temp-folder.js";
 
@@ -87,7 +76,7 @@ describe("LookupEngine", () => {
               const requests = [0, 1, 2].map(() => randomRequest(engine, sampleCount, random));
               const replies = await Promise.all(requests.map((request) => engine.lookup(request)));
               replies.forEach((reply, at) => {
-                assert.deepEqual(reply.pooled, expected(engine, model, requests[at]!));
+                assert.deepEqual(reply.pooled, expectedSums(engine, model, requests[at]!));
                 const valueCount = sum(requests[at]!.segments.map(({ values }) => values.length));
                 assert.equal(reply.rowsHit + reply.rowsMissed, valueCount);
               });
@@ -124,7 +113,7 @@ describe("LookupEngine", () => {
         for (let i = 0; i < 20; i++) {
           const request = randomRequest(engine, 40, random);
           const reply = await engine.lookup(request);
-          assert.deepEqual(reply.pooled, expected(engine, model, request));
+          assert.deepEqual(reply.pooled, expectedSums(engine, model, request));
           const valueCount = sum(request.segments.map(({ values }) => values.length));
           assert.equal(reply.rowsHit + reply.rowsMissed, valueCount);
           if (cacheBytes === 2 ** 40) assert.equal(reply.rowsMissed, 0);
@@ -183,60 +172,3 @@ describe("LookupEngine", () => {
     damaged.close();
   });
 });
-
-function randomRequest(engine: LookupEngine, sampleCount: number, random: Random): LookupRequest {
-  const segmentCount = 1 + random.nextBelow(5);
-  return {
-    sampleCount,
-    segments: Array.from({ length: segmentCount }, () => {
-      const partition = random.nextBelow(engine.partitions.length);
-      const { rowStart, rowEnd } = engine.partitions[partition]!.stored;
-      const lengths = Uint32Array.from({ length: sampleCount }, () =>
-        random.nextFloat() < 0.3 ? 0 : random.nextBelow(40),
-      );
-      const valueCount = sum(lengths);
-      const values = Uint32Array.from({ length: valueCount }, () => {
-        const draw = random.nextFloat();
-        // The last row and repeats are drawn often enough to be there.
-        if (draw < 0.05) return rowEnd - rowStart - 1;
-        return random.nextBelow(draw < 0.3 ? Math.min(4, rowEnd - rowStart) : rowEnd - rowStart);
-      });
-      if (random.nextFloat() < 0.5) return { partition, lengths, values };
-      const weights = Float32Array.from({ length: valueCount }, () => random.nextNormal());
-      return { partition, lengths, values, weights };
-    }),
-  };
-}
-
-function expected(engine: LookupEngine, model: Model, request: LookupRequest): Float32Array {
-  const parts = request.segments.map((segment) =>
-    poolByPlainLoop(segment, plainPartition(engine, model, segment.partition)),
-  );
-  const out = new Float32Array(sum(parts.map((part) => part.length)));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
-const decodedByName = new Map<string, Float32Array>();
-
-function plainPartition(engine: LookupEngine, model: Model, number: number): PlainPartition {
-  const { table, rowStart, columnStart, columnEnd } = engine.partitions[number]!.stored;
-  const { embeddingDim } = model.manifest.tables.find(({ name }) => name === table)!;
-  const name = `${model.hash} ${table}`;
-  let decoded = decodedByName.get(name);
-  if (decoded === undefined) {
-    decoded = decodedTable(model, table);
-    decodedByName.set(name, decoded);
-  }
-  return { table: decoded, embeddingDim, rowStart, columnStart, columnEnd };
-}
-
-function sum(values: ArrayLike<number>): number {
-  let total = 0;
-  for (let i = 0; i < values.length; i++) total += values[i]!;
-  return total;
-}
