@@ -208,7 +208,10 @@ async function openWithReaders(
   const engine = openLookupEngine({ storePath, ...options });
   const wake = rowsRequest(Uint32Array.from({ length: 300 }, (_, i) => i * 20));
   await waitFor("a reader", async () => {
-    if (engine.openReaderCount === 0) await engine.lookup(wake).catch(() => {});
+    // A silent reader may open while the lookup waits, and would then have it wait for ever.
+    const deadlineAtMs = performance.now() + 100;
+    if (engine.openReaderCount === 0)
+      await engine.lookup({ ...wake, deadlineAtMs }).catch(() => {});
     return engine.openReaderCount > 0;
   });
   return engine;
