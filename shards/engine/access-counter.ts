@@ -8,8 +8,8 @@ import {
 import type { RowCounts } from "../../lib/stats/row-counts.js";
 import type { LookupRequest } from "./lookup-request.js";
 
-/** One lookup of so many is counted: some 1 % of what lookups in memory cost. */
-export const DEFAULT_ACCESS_COUNTS_EVERY = 32;
+/** One lookup of so many is counted: about 1.5 % of what lookups in memory cost (bench access-counts). */
+export const DEFAULT_ACCESS_COUNTS_EVERY = 64;
 
 /** Counters of 4 bytes a shard has at most: 16 MiB, and as much while a reset is under way. Partitions that need more are sketched. */
 export const ACCESS_COUNTED_ROWS_MAX = 2 ** 22;

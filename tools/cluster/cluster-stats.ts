@@ -46,7 +46,7 @@ export function clusterStatsCommand(): Command {
       "after",
       "\nExample:\n  shardpool cluster stats --model model --out stats.json --reset\n" +
         "  shardpool plan make --model model --stats stats.json --shards 4 --out plan.json\n\n" +
-        "Shards count one lookup in 32 unless their accessCountsEvery says otherwise.",
+        "Shards count one lookup in 64 unless their accessCountsEvery says otherwise.",
     )
     .action(clusterStats);
 }
