@@ -9,7 +9,7 @@ import { cutOnnx } from "./cut-onnx.js";
 import { type FeatureFlags, type ImportFeature, importFeatures } from "./import-features.js";
 import { inferArchitecture } from "./infer-architecture.js";
 import { openNpyFolderState, openNpzState } from "./npy-state.js";
-import { openOnnxTensor } from "./onnx-tensor-source.js";
+import { openOnnxTensor, withInlineWeights } from "./onnx-tensor-source.js";
 import { openSafetensorsState } from "./safetensors-state.js";
 import type { StateDict } from "./state-dict.js";
 import { nameState, type TableTensors, tablesOnly } from "./state-names.js";
@@ -128,7 +128,7 @@ function fromWholeOnnx(path: string, flags: ImportFlags): ImportSource {
       pooling,
     })),
     denseFeatureCount: cut.denseFeatureCount,
-    dense: encodeOnnxModel(cut.dense),
+    dense: encodeOnnxModel(withInlineWeights(cut.dense, path)),
     interaction: "imported",
     unused: [],
     close: () => {
@@ -149,7 +149,7 @@ function fromDenseOnnx(path: string, state: StateDict, flags: ImportFlags): Impo
       tables,
       features,
       denseFeatureCount: part.denseFeatureCount,
-      dense: encodeOnnxModel(part.dense),
+      dense: encodeOnnxModel(withInlineWeights(part.dense, path)),
       interaction: "imported",
       unused: [],
       close: () => state.close(),

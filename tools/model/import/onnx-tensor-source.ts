@@ -1,7 +1,7 @@
 import { dirname, isAbsolute, join, normalize } from "node:path";
 import { ShardpoolError } from "../../../lib/errors.js";
 import { FileRegion } from "../../../lib/npy/file-region.js";
-import { ONNX_TYPE, type OnnxTensor } from "../../../lib/onnx/onnx-proto.js";
+import { ONNX_TYPE, type OnnxModel, type OnnxTensor } from "../../../lib/onnx/onnx-proto.js";
 import {
   elementCountOf,
   STATE_ITEM_BYTES,
@@ -14,6 +14,9 @@ const STATE_DTYPE_BY_ONNX: ReadonlyMap<number, StateDtype> = new Map([
   [ONNX_TYPE.float16, "float16"],
   [ONNX_TYPE.double, "float64"],
 ]);
+
+/** More than any layer of a dense part has. */
+const INLINE_BYTES_MAX = 1024 ** 3;
 
 /** `TensorProto.DataLocation.EXTERNAL`. */
 const EXTERNAL = 1;
@@ -58,6 +61,38 @@ export function openOnnxTensor(source: OnnxTensor, onnxPath: string): OnnxTensor
   const readBytes = (position: number, out: Uint8Array): void =>
     out.set(data.subarray(position, position + out.length));
   return { tensor: { name, dtype, shape, readBytes }, close: () => {} };
+}
+
+/**
+ * A dense part whose weights are all inside it, whatever file they came from: what lies beside the
+ * imported file does not lie beside the model's.
+ *
+ * @throws ShardpoolError as `openOnnxTensor`; LIMIT_EXCEEDED for a tensor no dense part has.
+ */
+export function withInlineWeights(model: OnnxModel, onnxPath: string): OnnxModel {
+  const initializer = model.graph.initializer.map((tensor) =>
+    tensor.dataLocation === EXTERNAL ? inlined(tensor, onnxPath) : tensor,
+  );
+  return { ...model, graph: { ...model.graph, initializer } };
+}
+
+function inlined(source: OnnxTensor, onnxPath: string): OnnxTensor {
+  const { tensor, close } = openOnnxTensor(source, onnxPath);
+  try {
+    const bytes = elementCountOf(tensor) * STATE_ITEM_BYTES[tensor.dtype];
+    if (bytes > INLINE_BYTES_MAX) {
+      throw new ShardpoolError(
+        "LIMIT_EXCEEDED",
+        `${onnxPath}: tensor ${tensor.name} has ${bytes} bytes; at most ${INLINE_BYTES_MAX} of the dense part are read at once`,
+      );
+    }
+    const rawData = new Uint8Array(bytes);
+    tensor.readBytes(0, rawData);
+    const { name, dims, dataType } = source;
+    return { ...(name === undefined ? {} : { name }), dims, dataType, rawData };
+  } finally {
+    close();
+  }
 }
 
 function inlineBytes(source: OnnxTensor, dtype: StateDtype): Uint8Array {

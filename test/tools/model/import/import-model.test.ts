@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { interactionPairs } from "../../../../lib/model/dense-weights.js";
@@ -12,6 +12,7 @@ import { Random } from "../../../../lib/random.js";
 import { createDenseSession } from "../../../../services/frontend/index.js";
 import { verifyModel } from "../../../../tools/model/verify-model.js";
 import { assertClose } from "../../../support/assert-close.js";
+import { EXPORTED_FILE } from "../../../support/exported-model.js";
 import { type GoldenVariant, readGoldenVariant } from "../../../support/golden-variant.js";
 import {
   goldenState,
@@ -140,6 +141,22 @@ describe("importModel()", () => {
     await verifyModel(out);
   });
 
+  it("takes tables and dense weights from a file of external data beside the graph", async () => {
+    const beside = join(folder, "beside");
+    mkdirSync(beside);
+    const path = join(beside, "model.onnx");
+    const { graph, data } = withExternalData(readFileSync(EXPORTED_FILE));
+    writeFileSync(path, graph);
+    writeFileSync(join(beside, "weights.bin"), data);
+    const out = newOut();
+
+    const { golden } = await importPlain(path, out);
+
+    const expected = await importPlain(EXPORTED_FILE, newOut());
+    assert.deepEqual(golden.golden.probability, expected.golden.golden.probability);
+    await verifyModel(out);
+  });
+
   it("folds learned weights of rows into the rows", async () => {
     const state = await goldenState("dot");
     const random = new Random(1, "row weights");
@@ -256,6 +273,24 @@ function crossState(state: ReadonlyMap<string, TestTensor>): Map<string, TestTen
     add("bias", [width, 1]);
   }
   return renamed;
+}
+
+/** The same graph with every float tensor in a file beside it. */
+function withExternalData(bytes: Uint8Array): { graph: Uint8Array; data: Buffer } {
+  const model = decodeOnnxModel(bytes, "external");
+  const parts: Buffer[] = [];
+  let offset = 0;
+  const initializer = model.graph.initializer.map((tensor) => {
+    if (tensor.dataType !== 1) return tensor;
+    const part = Buffer.from(tensor.rawData!);
+    const entries = { location: "weights.bin", offset: `${offset}`, length: `${part.length}` };
+    parts.push(part);
+    offset += part.length;
+    const externalData = Object.entries(entries).map(([key, value]) => ({ key, value }));
+    return { ...tensor, rawData: new Uint8Array(0), dataLocation: 1, externalData };
+  });
+  const graph = encodeOnnxModel({ ...model, graph: { ...model.graph, initializer } });
+  return { graph, data: Buffer.concat(parts) };
 }
 
 /** A dense part as somebody else exports it: other names, and pooled vectors by feature. */
