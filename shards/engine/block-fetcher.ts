@@ -16,8 +16,7 @@ const SLICE_MS = 0.5;
 /**
  * Reads that take less than this, all together, are done at once: eight blocks that the page cache
  * has. A hop to a reader and back costs 15 us of processor time and 10 us of waiting at rest, more on
- * a busy machine; 4 blocks a lookup came at 0.9 of the bare loop's rate at once and at 0.6 through
- * readers (benchmark lookup-cold). It is also the longest that a lookup which only hits can be held up by one
+ * a busy machine (benchmark lookup-cold; docs/BENCHMARKS.md has the rates). It is also the longest that a lookup which only hits can be held up by one
  * that misses little.
  */
 const INLINE_MS_MAX = 0.05;

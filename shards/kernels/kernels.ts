@@ -22,7 +22,6 @@ export type PoolKernel = (
 
 /** What `shards/kernels/assembly` exports; the contract of each stands there. */
 export interface Kernels {
-  readonly maxUint32: (valuesPtr: number, count: number) => number;
   readonly placeRows: (idsPtr: number, count: number, linesPtr: number, basesPtr: number) => void;
   readonly rankRows: (
     linesPtr: number,

@@ -1,11 +1,11 @@
 import {
   latencyWarningsOf,
   type PlanReport,
-  type ShardReport,
   type TableReport,
 } from "../../services/planner/plan-report.js";
-import { formatBytes, formatCount, formatTable } from "../cli/table.js";
-import { oneDigit, percent, ratio, times, us } from "./plan-numbers.js";
+import { formatCount, formatTable } from "../cli/table.js";
+import { percent, times, us } from "./plan-numbers.js";
+import { shardCells, tableCells } from "./report-cells.js";
 
 export interface PlanTextOptions {
   /** Warn where block reads alone take longer; no warnings without it. */
@@ -23,7 +23,7 @@ export function formatPlanReport(report: PlanReport, options: PlanTextOptions = 
   const others = report.tables.length - tables.length;
   return [
     headingOf(report),
-    formatTable(SHARD_COLUMNS, report.shards.map(shardRow)),
+    formatTable(SHARD_COLUMNS, report.shards.map(shardCells)),
     balanceOf(report),
     ...costPartsOf(report),
     formatTable(TABLE_COLUMNS, tables.map(tableRow)),
@@ -130,33 +130,8 @@ function warningsOf(report: PlanReport, latencyBoundMs: number | undefined): str
   );
 }
 
-function shardRow(shard: ShardReport): string[] {
-  return [
-    shard.weight === 1 ? shard.shard : `${shard.shard} (weight ${shard.weight})`,
-    formatCount(shard.partitionCount),
-    formatBytes(shard.rowBytes),
-    formatBytes(shard.cacheBytes),
-    formatCount(shard.rowsPerQuery),
-    percent(shard.loadShare),
-    ratio(shard.hitRatio),
-    oneDigit(shard.blocksPerQuery),
-    us(shard.costUs),
-  ];
-}
-
 function tableRow(table: TableReport): string[] {
   const named = table.shards.slice(0, SHARDS_NAMED_MAX).join(" ");
   const others = table.shards.length - SHARDS_NAMED_MAX;
-  return [
-    table.table,
-    formatCount(table.partitionCount),
-    formatBytes(table.rowBytes),
-    formatBytes(table.cacheBytes),
-    formatCount(table.pinnedRows),
-    formatCount(table.rowsPerQuery),
-    ratio(table.hitRatio),
-    oneDigit(table.blocksPerQuery),
-    us(table.costUs),
-    others > 0 ? `${named} and ${others} more` : named,
-  ];
+  return [...tableCells(table), others > 0 ? `${named} and ${others} more` : named];
 }

@@ -7,4 +7,3 @@ export { sumFloat16, weightedSumFloat16 } from "./pool-float16";
 export { sumInt8, weightedSumInt8 } from "./pool-int8";
 export { sumInt4, weightedSumInt4 } from "./pool-int4";
 export { copyRows } from "./copy";
-export { maxUint32 } from "./check";

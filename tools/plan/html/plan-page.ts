@@ -5,7 +5,8 @@ import {
   type TableReport,
 } from "../../../services/planner/plan-report.js";
 import { formatBytes, formatCount } from "../../cli/table.js";
-import { oneDigit, percent, ratio, us } from "../plan-numbers.js";
+import { oneDigit, percent, us } from "../plan-numbers.js";
+import { shardCells, tableCells } from "../report-cells.js";
 import { drawColumns } from "./column-chart.js";
 import { PAGE_STYLE } from "./page-style.js";
 import { bytesChart, costChart, partitionChart } from "./plan-charts.js";
@@ -165,18 +166,7 @@ function shardTable(report: PlanReport): string {
     "blocks/query",
     "est. µs",
   ];
-  const rows = report.shards.map((shard) => [
-    shard.weight === 1 ? shard.shard : `${shard.shard} (weight ${shard.weight})`,
-    formatCount(shard.partitionCount),
-    formatBytes(shard.rowBytes),
-    formatBytes(shard.cacheBytes),
-    formatCount(shard.rowsPerQuery),
-    percent(shard.loadShare),
-    ratio(shard.hitRatio),
-    oneDigit(shard.blocksPerQuery),
-    us(shard.costUs),
-  ]);
-  return htmlTable(heads, rows);
+  return htmlTable(heads, report.shards.map(shardCells));
 }
 
 function tableTable(report: PlanReport): string {
@@ -193,15 +183,7 @@ function tableTable(report: PlanReport): string {
     "shards",
   ];
   const rows = report.tables.map((table) => [
-    table.table,
-    formatCount(table.partitionCount),
-    formatBytes(table.rowBytes),
-    formatBytes(table.cacheBytes),
-    formatCount(table.pinnedRows),
-    formatCount(table.rowsPerQuery),
-    ratio(table.hitRatio),
-    oneDigit(table.blocksPerQuery),
-    us(table.costUs),
+    ...tableCells(table),
     formatCount(table.shards.length),
   ]);
   return htmlTable(heads, rows);
