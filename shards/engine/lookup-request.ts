@@ -1,4 +1,5 @@
 import { ShardpoolError } from "../../lib/errors.js";
+import { hasNaN, largestOf } from "../kernels/scan-values.js";
 
 /** The bags of one feature whose rows lie in one partition. */
 export interface LookupSegment {
@@ -125,13 +126,12 @@ function validateSegment(
       `segment ${index}: lengths sum to ${lengthSum}, there are ${values.length} values`,
     );
   }
-  for (let i = 0; i < values.length; i++) {
-    if (values[i]! >= rowCount) {
-      throw new ShardpoolError(
-        "ROW_OUT_OF_RANGE",
-        `segment ${index}: row ${values[i]} at ${i} is not below the partition's ${rowCount} rows`,
-      );
-    }
+  if (largestOf(values) >= rowCount && values.length > 0) {
+    const at = values.findIndex((row) => row >= rowCount);
+    throw new ShardpoolError(
+      "ROW_OUT_OF_RANGE",
+      `segment ${index}: row ${values[at]} at ${at} is not below the partition's ${rowCount} rows`,
+    );
   }
   if (weights !== undefined) validateWeights(weights, index, values.length);
 }
@@ -143,9 +143,8 @@ function validateWeights(weights: Float32Array, index: number, valueCount: numbe
       `segment ${index}: ${weights.length} weights for ${valueCount} values`,
     );
   }
-  for (let i = 0; i < weights.length; i++) {
-    if (Number.isNaN(weights[i]!)) {
-      throw new ShardpoolError("REQUEST_INVALID", `segment ${index}: weight ${i} is not a number`);
-    }
+  if (hasNaN(weights)) {
+    const at = weights.findIndex(Number.isNaN);
+    throw new ShardpoolError("REQUEST_INVALID", `segment ${index}: weight ${at} is not a number`);
   }
 }

@@ -55,6 +55,9 @@ export interface Kernels {
     outPtr: number,
     rowBytes: number,
   ) => void;
+  /** As an i32: `>>> 0` makes it what it is. */
+  readonly largestOf: (valuesPtr: number, count: number) => number;
+  readonly hasNaN: (valuesPtr: number, count: number) => number;
   readonly sumFloat32: PoolKernel;
   readonly weightedSumFloat32: PoolKernel;
   readonly sumFloat16: PoolKernel;

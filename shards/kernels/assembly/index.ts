@@ -7,3 +7,4 @@ export { sumFloat16, weightedSumFloat16 } from "./pool-float16";
 export { sumInt8, weightedSumInt8 } from "./pool-int8";
 export { sumInt4, weightedSumInt4 } from "./pool-int4";
 export { copyRows } from "./copy";
+export { hasNaN, largestOf } from "./scan";
