@@ -83,8 +83,12 @@ export async function readAccessStats(path: string): Promise<AccessStatsFile> {
   };
 }
 
-/** The counts file's path for a header's. */
-function countsPathOf(path: string): string {
+/**
+ * The counts file's path for a header's.
+ *
+ * @throws ShardpoolError CONFIG_INVALID for a path that does not end in `.json`.
+ */
+export function countsPathOf(path: string): string {
   if (!path.endsWith(".json")) {
     throw new ShardpoolError(
       "CONFIG_INVALID",

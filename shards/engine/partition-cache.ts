@@ -340,7 +340,7 @@ export class PartitionCache {
   #makeRoom(block: number, rowReads: number): boolean {
     const lru = this.#lru;
     if (lru === undefined) return this.#pinsAll === false;
-    this.#admission!.recordReads(block, rowReads);
+    this.#admission!.recordMiss(block, rowReads);
     if (lru.size < lru.max) return true;
     const victim = this.#victim(lru);
     if (this.#admission!.admits(block, victim)) {
@@ -368,7 +368,7 @@ export class PartitionCache {
       const uses = (this.#usesBySlot[slot]! - this.#toldUsesBySlot[slot]!) >>> 0;
       if (uses === 0 || chances === 0) return oldest;
       this.#toldUsesBySlot[slot] = this.#usesBySlot[slot]!;
-      this.#admission!.recordReads(oldest, uses);
+      this.#admission!.recordHits(oldest, uses);
       lru.get(oldest);
     }
   }

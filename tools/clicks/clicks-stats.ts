@@ -1,10 +1,16 @@
+import { existsSync, realpathSync } from "node:fs";
 import { Command } from "commander";
 import { z } from "zod";
 import { parseConfig } from "../../lib/config.js";
+import { ShardpoolError } from "../../lib/errors.js";
 import { hashFile } from "../../lib/files.js";
 import { openModel } from "../../lib/model/model-directory.js";
 import type { AccessStats } from "../../lib/stats/access-stats.js";
-import { readAccessStats, writeAccessStats } from "../../lib/stats/access-stats-file.js";
+import {
+  countsPathOf,
+  readAccessStats,
+  writeAccessStats,
+} from "../../lib/stats/access-stats-file.js";
 import {
   mergeAccessStats,
   STATS_PARTS,
@@ -89,11 +95,12 @@ async function clicksStats(raw: unknown): Promise<void> {
  * Counts a click log and writes the statistics. Where counts had to be sketched, the log is read a
  * second time to count the rows that were found heavy exactly.
  *
- * @throws ShardpoolError CLICKS_INVALID for a log of another model, LIMIT_EXCEEDED, and what reading
- * and writing throw.
+ * @throws ShardpoolError CLICKS_INVALID for a log of another model, CONFIG_INVALID when the counts would
+ * be written over the log, LIMIT_EXCEEDED, and what reading and writing throw.
  */
 export async function collectStats(options: CollectOptions): Promise<AccessStats> {
   const { manifest, hash } = await openModel(options.model);
+  assertLogIsKept(options.clicks, options.out);
   const counter = new ClickCounter(manifest, {
     ...(options.exactRowsMax === undefined ? {} : { exactRowsMax: options.exactRowsMax }),
     ...(options.exactStackDistances ? { sampledRowsMax: Number.POSITIVE_INFINITY } : {}),
@@ -115,6 +122,17 @@ export async function collectStats(options: CollectOptions): Promise<AccessStats
     options.out,
     { model: { name, version, hash }, source: sha256, ...counted },
     countsByTable,
+  );
+}
+
+/** Counts go to `NAME.arrow` beside `NAME.json`, and a log may well have that name. */
+function assertLogIsKept(clicks: string, out: string): void {
+  const countsPath = countsPathOf(out);
+  if (!existsSync(countsPath) || !existsSync(clicks)) return;
+  if (realpathSync(countsPath) !== realpathSync(clicks)) return;
+  throw new ShardpoolError(
+    "CONFIG_INVALID",
+    `--out ${out} writes its counts to ${countsPath}, which is the click log: give it another name`,
   );
 }
 

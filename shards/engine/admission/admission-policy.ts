@@ -10,10 +10,10 @@ export const DEFAULT_ADMISSION: Admission = "tiny-lfu";
 
 /** Decides, for a full cache, whether a block that was read is worth the one that would leave. */
 export interface AdmissionPolicy {
-  /**
-   * Tells of row reads: of a missed block as they come, of one in memory when its turn to leave comes.
-   */
-  recordReads(block: number, rowReads: number): void;
+  /** Tells of the rows that one lookup, or lookups that wait together, read of a block that was missed. */
+  recordMiss(block: number, rowReads: number): void;
+  /** Tells of all row reads of a block in memory since it was last told of, when its turn to leave comes. */
+  recordHits(block: number, rowReads: number): void;
   /** @param victim The block that would leave: the least recently used. */
   admits(candidate: number, victim: number): boolean;
 }

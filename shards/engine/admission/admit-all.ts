@@ -2,7 +2,9 @@ import type { AdmissionPolicy } from "./admission-policy.js";
 
 /** Plain LRU: whatever was read comes in. */
 export class AdmitAll implements AdmissionPolicy {
-  recordReads(): void {}
+  recordMiss(): void {}
+
+  recordHits(): void {}
 
   admits(): boolean {
     return true;

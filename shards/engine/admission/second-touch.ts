@@ -15,7 +15,9 @@ export class SecondTouch implements AdmissionPolicy {
     this.#ghostCount = slotCount;
   }
 
-  recordReads(): void {}
+  recordMiss(): void {}
+
+  recordHits(): void {}
 
   admits(candidate: number): boolean {
     const refusal = this.#refusalByBlock[candidate]!;

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
+import { hashFile } from "../../../lib/files.js";
 import { PACKAGE_ROOT } from "../../../lib/package-root.js";
 import { Random } from "../../../lib/random.js";
 import {
@@ -67,7 +68,7 @@ async function statsOf(
   options: Partial<CollectOptions> = {},
 ): Promise<AccessStatsFile> {
   const clicks = await writeLog(name, batches);
-  const out = join(folder, `${name}.json`);
+  const out = join(folder, `${name}-stats.json`);
   await collectStats({ model: model.dir, clicks, out, ...options });
   return await readAccessStats(out);
 }
@@ -120,6 +121,17 @@ describe("clicks stats", () => {
     }
     assert.ok((header.tables[0]?.queryCount ?? 0) <= 750);
     assert.ok((header.tables[0]?.queryCount ?? 0) > 700);
+  });
+
+  it("refuses to write its counts over the log", async () => {
+    const clicks = await writeLog("kept", [halves[0]!]);
+    const { sha256 } = await hashFile(clicks);
+
+    await assert.rejects(
+      collectStats({ model: model.dir, clicks, out: join(folder, "kept.json") }),
+      { code: "CONFIG_INVALID", message: /kept\.arrow, which is the click log/ },
+    );
+    assert.equal((await hashFile(clicks)).sha256, sha256);
   });
 
   it("counts heavy rows exactly when counters do not do, and bounds the others", async () => {
@@ -207,7 +219,7 @@ describe("clicks stats", () => {
     await statsOf("cli-b", [halves[1]!]);
     const out = join(folder, "cli.json");
 
-    const inputs = [join(folder, "cli-a.json"), join(folder, "cli-b.json")];
+    const inputs = [join(folder, "cli-a-stats.json"), join(folder, "cli-b-stats.json")];
     await shardpool("clicks", "stats", "--merge", ...inputs, "--out", out);
     const shown = await shardpool("clicks", "inspect", out, "--model", model.dir);
     const json = JSON.parse((await shardpool("clicks", "inspect", out, "--json")).stdout);
