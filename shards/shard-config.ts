@@ -13,6 +13,7 @@ export const SHARD_DEFAULTS = {
   readerCount: DEFAULT_READER_COUNT,
   admission: DEFAULT_ADMISSION,
   accessCountsEvery: DEFAULT_ACCESS_COUNTS_EVERY,
+  preload: true,
   /** Lookups taken from all streams and not yet answered; one frontend sends up to as many. */
   lookupsInFlightMax: 256,
   /** What a lookup in flight may take to end after SIGTERM. */
@@ -60,6 +61,8 @@ const shardConfigSchema = z.strictObject({
   admission: z.enum(ADMISSIONS).default(SHARD_DEFAULTS.admission),
   /** Counts which rows one lookup in so many reads, for `cluster stats`; 0 counts none. */
   accessCountsEvery: z.int().min(0).max(65_536).default(SHARD_DEFAULTS.accessCountsEvery),
+  /** Fills the memory tier before it serves; without, blocks come in as they are wanted. */
+  preload: z.boolean().default(SHARD_DEFAULTS.preload),
   lookupsInFlightMax: z.int().min(1).max(65_536).default(SHARD_DEFAULTS.lookupsInFlightMax),
   drainTimeoutMs: z.int().min(0).max(3_600_000).default(SHARD_DEFAULTS.drainTimeoutMs),
   logLevel: z.enum(LOG_LEVELS).default(SHARD_DEFAULTS.logLevel),

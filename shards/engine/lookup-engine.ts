@@ -21,9 +21,11 @@ import { type LookupReply, type LookupRequest, validateLookup } from "./lookup-r
 import { LookupTally } from "./lookup-tally.js";
 import { layOutMemory } from "./memory-layout.js";
 import { type PartitionCache, slotBytesOf } from "./partition-cache.js";
-import { preloadCaches } from "./preload.js";
+import { type PreloadProgress, preloadCaches } from "./preload.js";
 import { readerPoolBytesOf } from "./readers/reader-pool.js";
 import { WaitingRoom } from "./waiting-room.js";
+
+export type { PreloadProgress } from "./preload.js";
 
 export interface LookupEngineOptions {
   readonly storePath: string;
@@ -90,10 +92,11 @@ export interface LookupEngine {
    * Fills the memory tier with the rows that the statistics say are read most. Lookups may come
    * meanwhile.
    *
+   * @param onProgress Called now and then.
    * @returns Blocks read.
    * @throws ShardpoolError FILE_CORRUPT.
    */
-  preload(): Promise<number>;
+  preload(onProgress?: (progress: PreloadProgress) => void): Promise<number>;
   counters(partition: number): PartitionCounters;
   /** Which rows were read how often; undefined when that is not counted. */
   accesses(reset: boolean): AccessSnapshot | undefined;
@@ -164,7 +167,7 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
       return fetcher.openReaderCount;
     },
     lookup: (request) => lookups.lookup(request),
-    preload: () => preloadCaches(caches, store, () => isClosed),
+    preload: (onProgress) => preloadCaches(caches, store, () => isClosed, onProgress),
     counters: (partition) => countersOf(caches[partition]!),
     accesses: (reset) => accesses?.snapshot(reset),
     close: () => {

@@ -13,7 +13,6 @@ export type IntactBlockReader = (cache: PartitionCache, block: number) => Uint8A
  * When a block is corrupt, or `isStopped`, the cache is left empty and in placement order.
  *
  * @param blocksPerTurn Blocks' worth of rows copied before other work of the process gets a turn.
- * @returns Blocks read.
  * @throws What `readBlock` throws; the cache is empty and in placement order then.
  */
 export async function fillInRowIdOrder(
@@ -21,7 +20,7 @@ export async function fillInRowIdOrder(
   readBlock: IntactBlockReader,
   blocksPerTurn: number,
   isStopped: () => boolean,
-): Promise<number> {
+): Promise<void> {
   const blocks = new BlocksAtHand(cache, readBlock);
   const { rowCount } = cache;
   const rowsPerTurn = Math.min(PLACED_IDS_MAX, blocksPerTurn * cache.partition.rowsPerBlock);
@@ -39,7 +38,6 @@ export async function fillInRowIdOrder(
   } finally {
     cache.endRowIdOrder(isWhole);
   }
-  return blocks.readCount;
 }
 
 /**
@@ -74,15 +72,10 @@ class BlocksAtHand {
   readonly #cache: PartitionCache;
   readonly #readBlock: IntactBlockReader;
   readonly #byBlock = new Map<number, { readonly rows: Uint8Array; rowsLeft: number }>();
-  #readCount = 0;
 
   constructor(cache: PartitionCache, readBlock: IntactBlockReader) {
     this.#cache = cache;
     this.#readBlock = readBlock;
-  }
-
-  get readCount(): number {
-    return this.#readCount;
   }
 
   /** The rows of the block, `rowCount` of which are taken by this. */
@@ -95,7 +88,6 @@ class BlocksAtHand {
   }
 
   #read(block: number): { readonly rows: Uint8Array; rowsLeft: number } | undefined {
-    this.#readCount++;
     const rows = this.#readBlock(this.#cache, block);
     if (rows === undefined) return undefined;
     const atHand = { rows, rowsLeft: rows.length / this.#cache.partition.rowBytes };

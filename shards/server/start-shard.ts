@@ -17,6 +17,7 @@ import { LookupDesk } from "./lookup-desk.js";
 import { SHARD_SERVICE, withLookupCodec } from "./lookup-service.js";
 import { type LookupCall, LookupStreams } from "./lookup-stream.js";
 import type { WireReply } from "./lookup-wire.js";
+import { preloadShard } from "./preload-shard.js";
 import { ShardMetrics } from "./shard-metrics.js";
 import { removeStaleSocket } from "./stale-socket.js";
 
@@ -80,9 +81,7 @@ async function serve(engine: LookupEngine, config: ShardConfig): Promise<Running
   const desk = new LookupDesk(engine, systemClock, config.lookupsInFlightMax, metrics);
   metrics.watchInFlight(() => desk.inFlightCount);
   // Before it listens: the first queries would otherwise read what is known to be wanted one by one.
-  const startMs = systemClock.nowMs();
-  const blocks = await engine.preload();
-  log.info({ blocks, ms: Math.round(systemClock.nowMs() - startMs) }, "preloaded");
+  if (config.preload) await preloadShard(engine, log);
   const streams = new LookupStreams(desk, log);
   const definition = loadProto("embedding_shard.proto");
   await removeStaleSocket(config.listenAddress);

@@ -4,6 +4,8 @@ import { Command } from "commander";
 import { ShardpoolError } from "../../lib/errors.js";
 import { readJsonFile } from "../../lib/files.js";
 import { parsePlan } from "../../lib/plan/plan.js";
+import { SHARD_DEFAULTS } from "../../shards/index.js";
+import { parseWholeNumber } from "../cli/parse-number.js";
 import { startProgress } from "../cli/progress.js";
 import { takeOverStopSignals } from "../cli/stop-signals.js";
 import { buildStores } from "./build-stores.js";
@@ -19,6 +21,8 @@ interface ClusterUpOptions {
   readonly http: string;
   readonly metrics: string;
   readonly tcp?: boolean;
+  readonly accessCountsEvery?: number;
+  readonly preload: boolean;
   readonly json?: boolean;
 }
 
@@ -36,6 +40,12 @@ export function clusterUpCommand(): Command {
     .option("--http <addr>", "where its REST twin listens, or off", "127.0.0.1:8000")
     .option("--metrics <addr>", "where Prometheus finds its /metrics, or off", "127.0.0.1:8002")
     .option("--tcp", "connect shards over loopback TCP instead of unix sockets")
+    .option(
+      "--access-counts-every <n>",
+      `count which rows one lookup in N reads, for \`cluster stats\`; 0 counts none (default: ${SHARD_DEFAULTS.accessCountsEvery})`,
+      parseWholeNumber,
+    )
+    .option("--no-preload", "have shards serve at once; rows come into memory as they are wanted")
     .option("--json", "print the topology as one JSON object when the cluster is up")
     .addHelpText(
       "after",
@@ -77,6 +87,7 @@ async function clusterUp(options: ClusterUpOptions): Promise<void> {
     httpAddress: options.http,
     metricsAddress: options.metrics,
     ...(options.tcp && { tcpShards: true }),
+    shardArgs: shardArgsOf(options),
   });
   const topologyFile = join(resolve(options.dir), TOPOLOGY_FILE);
   try {
@@ -90,6 +101,13 @@ async function clusterUp(options: ClusterUpOptions): Promise<void> {
   }
   // Ctrl-C is how this command ends when all is well.
   process.exitCode = 0;
+}
+
+/** What shards are told beside their store, plan and address. */
+function shardArgsOf({ accessCountsEvery, preload }: ClusterUpOptions): string[] {
+  const args = preload ? [] : ["--no-preload"];
+  if (accessCountsEvery === undefined) return args;
+  return [...args, "--access-counts-every", String(accessCountsEvery)];
 }
 
 function announce(cluster: LocalCluster, options: ClusterUpOptions): void {

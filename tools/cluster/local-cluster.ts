@@ -7,7 +7,7 @@ import { type ServiceProcess, startServiceProcess } from "./service-process.js";
 import { ShardSockets } from "./shard-sockets.js";
 import type { Topology } from "./topology.js";
 
-/** A shard opens its store and allocates its slabs before it is ready. */
+/** What a server may be silent for before it is ready; a shard that fills its memory says how far it is. */
 const START_TIMEOUT_MS = 60_000;
 
 /** What a server gets to finish the queries in flight before it is killed. */
@@ -27,6 +27,8 @@ export interface LocalClusterOptions {
   readonly metricsAddress?: string;
   /** Have shards listen on loopback ports; on unix sockets, which cost less, unless told. */
   readonly tcpShards?: boolean;
+  /** Further `shard serve` options, the same for every shard. */
+  readonly shardArgs?: readonly string[];
   /** Further `frontend serve` options. */
   readonly frontendArgs?: readonly string[];
 }
@@ -79,6 +81,7 @@ async function startShards(
           ...["--plan", options.planFile, "--shard", shard.id],
           ...["--listen", sockets.addressOf(index)],
           ...["--metrics", "127.0.0.1:0"],
+          ...(options.shardArgs ?? []),
         ],
         logFile: join(options.logDir, `${shard.id}.log`),
         startTimeoutMs: START_TIMEOUT_MS,

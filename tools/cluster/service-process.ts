@@ -15,6 +15,7 @@ export interface ServiceProcessOptions {
   readonly args: readonly string[];
   /** Where its log goes; appended. */
   readonly logFile: string;
+  /** Longest it may be silent before it is ready: every word in its log starts it anew. */
   readonly startTimeoutMs: number;
 }
 
@@ -37,8 +38,8 @@ export interface ServiceProcess {
 /**
  * Starts a server and waits for its ready line.
  *
- * @throws ShardpoolError PROCESS_FAILED with the last thing it logged, when it ends or is not ready
- * in time.
+ * @throws ShardpoolError PROCESS_FAILED with the last thing it logged, when it ends or falls
+ * silent before it is ready.
  */
 export async function startServiceProcess(options: ServiceProcessOptions): Promise<ServiceProcess> {
   const log = createWriteStream(options.logFile, { flags: "a" });
@@ -105,13 +106,16 @@ async function readyLine(
   let timer: NodeJS.Timeout | undefined;
   const first = new Promise<string>((resolve) => lines.once("line", resolve));
   const late = new Promise<ShardpoolError>((resolve) => {
-    const seconds = startTimeoutMs / 1000;
+    const message = `${name} was not ready and said nothing for ${startTimeoutMs / 1000} s`;
     timer = setTimeout(
-      () => resolve(new ShardpoolError("PROCESS_FAILED", `${name} was not ready in ${seconds} s`)),
+      () => resolve(new ShardpoolError("PROCESS_FAILED", message)),
       startTimeoutMs,
     );
   });
+  const goOn = (): void => void timer?.refresh();
+  child.stderr!.on("data", goOn);
   const outcome = await Promise.race([first, ended, late]);
+  child.stderr!.off("data", goOn);
   clearTimeout(timer);
   if (typeof outcome === "string") return parseReadyLine(outcome, name);
   child.kill("SIGKILL");

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { markHeapInOneGo } from "../../lib/garbage-collection.js";
 import { type RawShardConfig, SHARD_DEFAULTS, startShard } from "../../shards/index.js";
+import { parseWholeNumber } from "../cli/parse-number.js";
 import { serveUntilStopped } from "../cli/serve-until-stopped.js";
 
 interface ShardServeOptions {
@@ -11,6 +12,8 @@ interface ShardServeOptions {
   readonly metrics?: string;
   readonly cacheBytes?: string;
   readonly memoryBytes?: string;
+  readonly accessCountsEvery: number;
+  readonly preload: boolean;
 }
 
 /** `shardpool shard serve`. */
@@ -28,10 +31,18 @@ export function shardServeCommand(): Command {
     .option("--metrics <addr>", "where Prometheus finds /metrics; nowhere unless told")
     .option("--cache-bytes <n>", "row bytes to keep in memory, without a plan (default: all)")
     .option("--memory-bytes <n>", "bound on the engine's memory; it does not start above it")
+    .option(
+      "--access-counts-every <n>",
+      "count which rows one lookup in N reads, for `cluster stats`; 0 counts none",
+      parseWholeNumber,
+      SHARD_DEFAULTS.accessCountsEvery,
+    )
+    .option("--no-preload", "serve at once; rows come into memory as they are wanted")
     .addHelpText(
       "after",
       "\nExample:\n  shardpool shard serve --store shard-0.sqlite --plan plan.json --listen 127.0.0.1:8100\n\n" +
-        "It prints one JSON line when it serves; its log goes to standard error.",
+        "It fills its memory from the store before it serves, and says in its log how far it is. It prints\n" +
+        "one JSON line when it serves; its log goes to standard error.",
     )
     .action(shardServe);
 }
@@ -41,6 +52,8 @@ async function shardServe(options: ShardServeOptions): Promise<void> {
   const config: RawShardConfig = {
     storeFile: options.store,
     listenAddress: options.listen,
+    accessCountsEvery: options.accessCountsEvery,
+    preload: options.preload,
     ...(options.metrics !== undefined && { metricsAddress: options.metrics }),
     ...(options.plan !== undefined && { planFile: options.plan }),
     ...(options.shard !== undefined && { shardId: options.shard }),
