@@ -1,5 +1,4 @@
-import type { Http2Server, ServerHttp2Session } from "node:http2";
-import type { Server } from "@grpc/grpc-js";
+import type { ServerHttp2Session } from "node:http2";
 
 /**
  * HTTP/2 flow-control window of a connection and of each stream on it. The protocol's 64 KiB make a
@@ -22,29 +21,9 @@ export const FLOW_CONTROL_CHANNEL_OPTIONS = {
   "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
 } as const;
 
-/**
- * Opens the window on a server's side. grpc-js has no option for it
- * (https://github.com/grpc/grpc-node/pull/3058 is open), so this wraps the one method in which a
- * `Server` makes its HTTP/2 servers. Call it before `bindAsync`.
- *
- * @throws TypeError when grpc-js no longer has that method.
- */
-export function openServerWindows(server: Server, windowBytes: number): void {
-  const internals = server as unknown as {
-    createHttp2Server?: (credentials: unknown) => Http2Server;
-  };
-  const create = internals.createHttp2Server;
-  if (typeof create !== "function") {
-    throw new TypeError("grpc-js has no Server.createHttp2Server: look at its flow-control option");
-  }
-  internals.createHttp2Server = (credentials) => {
-    const http2Server = create.call(server, credentials);
-    http2Server.on("session", (session) => openSessionWindow(session, windowBytes));
-    return http2Server;
-  };
-}
-
-function openSessionWindow(session: ServerHttp2Session, windowBytes: number): void {
+/** Opens the window on a server's side, for which grpc-js has no option
+ * (https://github.com/grpc/grpc-node/pull/3058 is open). */
+export function openSessionWindow(session: ServerHttp2Session, windowBytes: number): void {
   session.settings({ initialWindowSize: windowBytes });
   session.setLocalWindowSize(windowBytes);
 }

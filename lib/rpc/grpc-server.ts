@@ -1,3 +1,4 @@
+import type { Http2Server } from "node:http2";
 import {
   logVerbosity,
   Server,
@@ -11,7 +12,9 @@ import type { PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import { addressInUse } from "../http/listen.js";
-import { FLOW_CONTROL_WINDOW_BYTES, openServerWindows } from "./flow-control.js";
+import { FLOW_CONTROL_WINDOW_BYTES, openSessionWindow } from "./flow-control.js";
+import { GrpcServerCall } from "./grpc-server-call.js";
+import { onHttp2Server, type StreamHandler, takeStreams } from "./http2-servers.js";
 
 export interface GrpcServerOptions {
   /** `host:port`, where port 0 picks a free one, or `unix:PATH`. */
@@ -20,6 +23,8 @@ export interface GrpcServerOptions {
     readonly definition: ServiceDefinition;
     readonly implementation: UntypedServiceImplementation;
   }[];
+  /** Methods served without grpc-js, by path; in `services` they stand for reflection only. */
+  readonly calls?: ReadonlyMap<string, (call: GrpcServerCall) => void>;
   /** What reflection shows; the `.proto` files of `services`. */
   readonly packages: readonly PackageDefinition[];
   readonly messageBytesMax: number;
@@ -56,7 +61,12 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     "grpc.max_send_message_length": options.messageBytesMax,
     ...options.serverOptions,
   });
-  openServerWindows(server, options.windowBytes ?? FLOW_CONTROL_WINDOW_BYTES);
+  const http2Servers: Http2Server[] = [];
+  const windowBytes = options.windowBytes ?? FLOW_CONTROL_WINDOW_BYTES;
+  onHttp2Server(server, (http2Server) => {
+    http2Server.on("session", (session) => openSessionWindow(session, windowBytes));
+    http2Servers.push(http2Server);
+  });
   for (const { definition, implementation } of options.services) {
     server.addService(definition, implementation);
   }
@@ -65,6 +75,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   for (const definition of options.packages) new ReflectionService(definition).addToServer(server);
 
   const address = await bind(server, options.listenAddress);
+  for (const http2Server of http2Servers) takeStreams(http2Server, handlersOf(options));
   return {
     address,
     setServing: (service, serving) => {
@@ -75,6 +86,15 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       await shutDown(server, graceMs);
     },
   };
+}
+
+function handlersOf({ calls = new Map() }: GrpcServerOptions): ReadonlyMap<string, StreamHandler> {
+  return new Map(
+    [...calls].map(([path, serve]): [string, StreamHandler] => [
+      path,
+      (stream, headers) => serve(new GrpcServerCall(stream, headers)),
+    ]),
+  );
 }
 
 function bind(server: Server, listenAddress: string): Promise<string> {

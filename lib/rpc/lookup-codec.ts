@@ -1,3 +1,4 @@
+import { GRPC_PREFIX_BYTES, type GrpcFrame, writeGrpcPrefix } from "./grpc-frames.js";
 import { WireReader } from "./wire-reader.js";
 import { bytesFieldBytes, uint32FieldBytes, varintBytes, WireWriter } from "./wire-writer.js";
 
@@ -53,6 +54,11 @@ const NO_BYTES = new Uint8Array(0);
 
 /** Writes a request. */
 export function encodeLookupRequest(message: LookupRequestMessage): Buffer {
+  return frameLookupRequest(message).subarray(GRPC_PREFIX_BYTES);
+}
+
+/** Writes a request behind the prefix of a gRPC stream. */
+export function frameLookupRequest(message: LookupRequestMessage): GrpcFrame {
   const { correlationId, timeoutUs, sampleCount, segments, float16Reply, cancel, ping } = message;
   const traceparent = textBytes(message.traceparent);
   const segmentBytes = segments.map(segmentBytesOf);
@@ -61,8 +67,9 @@ export function encodeLookupRequest(message: LookupRequestMessage): Buffer {
   size += (float16Reply ? 2 : 0) + (cancel ? 2 : 0) + (ping ? 2 : 0);
   for (const length of segmentBytes) size += 1 + varintBytes(length) + length;
 
-  const bytes = Buffer.allocUnsafe(size);
-  const writer = new WireWriter(bytes);
+  const bytes = Buffer.allocUnsafe(GRPC_PREFIX_BYTES + size);
+  writeGrpcPrefix(bytes, 0, size);
+  const writer = new WireWriter(bytes, GRPC_PREFIX_BYTES);
   writer.uint32Field(1, correlationId);
   writer.uint32Field(2, timeoutUs);
   writer.uint32Field(3, sampleCount);
@@ -131,8 +138,6 @@ function readSegment(reader: WireReader): LookupSegmentMessage {
   return segment;
 }
 
-/** Bytes before each message of a gRPC stream: a flag and a length. */
-const GRPC_PREFIX_BYTES = 5;
 const ALIGNMENT_BYTES = 4;
 /** No field but `pooled` and an error's text takes more before or after `pooled`. */
 export const REPLY_ROOM_BYTES = 96;
@@ -144,15 +149,20 @@ export const REPLY_ROOM_BYTES = 96;
  * written over: then the other fields go there and `pooled` is not copied.
  */
 export function encodeLookupReply(message: LookupReplyMessage, hasRoom = false): Buffer {
+  return frameLookupReply(message, hasRoom).subarray(GRPC_PREFIX_BYTES);
+}
+
+/** Writes a reply behind the prefix of a gRPC stream; see `encodeLookupReply`. */
+export function frameLookupReply(message: LookupReplyMessage, hasRoom = false): GrpcFrame {
   const { correlationId, pooled, error } = message;
-  const head = headBytesOf(correlationId, pooled.length);
+  const head = GRPC_PREFIX_BYTES + headBytesOf(correlationId, pooled.length);
   const tail = error === null ? REPLY_ROOM_BYTES : REPLY_ROOM_BYTES + errorBytesOf(error);
   const size = head + pooled.length + tail;
   const bytes =
     hasRoom && error === null
       ? Buffer.from(pooled.buffer, pooled.byteOffset - head, size)
       : Buffer.allocUnsafe(size);
-  const writer = new WireWriter(bytes);
+  const writer = new WireWriter(bytes, GRPC_PREFIX_BYTES);
   writer.uint32Field(1, correlationId);
   if (pooled.length > 0) {
     writer.bytesField(2, PADDINGS[paddingOf(correlationId, pooled.length)]!);
@@ -160,6 +170,7 @@ export function encodeLookupReply(message: LookupReplyMessage, hasRoom = false):
     if (!hasRoom || error !== null) bytes.set(pooled, head);
   }
   const end = writeTail(new WireWriter(bytes, head + pooled.length), message);
+  writeGrpcPrefix(bytes, 0, end - GRPC_PREFIX_BYTES);
   return bytes.subarray(0, end);
 }
 

@@ -9,7 +9,7 @@ import type { PooledAssembler } from "./pooled-assembler.js";
 import type { RoutedSegment } from "./router.js";
 import type { ShardChooser, ShardLookup } from "./shard-chooser.js";
 import type { ShardClient } from "./shard-client.js";
-import type { LookupBody, PendingLookup } from "./shard-connection.js";
+import type { AbandonLookup, LookupBody, LookupWaiter } from "./shard-connection.js";
 import type { LookupReply, LookupSegment, ShardTimings } from "./shard-wire.js";
 
 export interface FanOutRunOptions {
@@ -63,8 +63,8 @@ export class FanOutRun {
   /** Ends the run with an error; harmless when it is over. */
   fail(error: unknown): void {
     if (!this.#end()) return;
-    for (const { pending, watched } of this.#pending.values()) {
-      pending.abandon();
+    for (const { abandon, watched } of this.#pending.values()) {
+      abandon();
       watched?.end(codeOf(error), null);
     }
     this.#pending.clear();
@@ -84,23 +84,26 @@ export class FanOutRun {
   #send(lookup: ShardLookup): void {
     const sentAt = this.#options.clock.nowMs();
     const watched = this.#options.observer?.startLookup(lookup.client.shardId);
-    const pending = this.#ask(lookup, watched);
-    this.#pending.set(lookup, { pending, watched });
-    pending.reply.then(
-      (reply) => {
+    const abandon = this.#ask(lookup, watched, {
+      onReply: (reply) => {
         watched?.end("OK", reply.timings);
         this.#receive(lookup, reply, sentAt);
       },
-      (error: unknown) => {
+      onError: (error) => {
         watched?.end(codeOf(error), null);
         this.#retryElsewhere(lookup, error);
       },
-    );
+    });
+    this.#pending.set(lookup, { abandon, watched });
   }
 
-  #ask(lookup: ShardLookup, watched: LookupObservation | undefined): PendingLookup {
+  #ask(
+    lookup: ShardLookup,
+    watched: LookupObservation | undefined,
+    waiter: LookupWaiter,
+  ): AbandonLookup {
     try {
-      return lookup.client.lookup(this.#bodyOf(lookup, watched));
+      return lookup.client.lookup(this.#bodyOf(lookup, watched), waiter);
     } catch (error) {
       watched?.end(codeOf(error), null);
       throw error;
@@ -160,11 +163,11 @@ export class FanOutRun {
     buffers.give(sums.buffer as ArrayBuffer);
   }
 
-  #retryElsewhere(lookup: ShardLookup, error: unknown): void {
+  #retryElsewhere(lookup: ShardLookup, error: ShardpoolError): void {
     if (this.#isOver) return;
     this.#pending.delete(lookup);
-    if (!(error instanceof ShardpoolError) || !error.transient) {
-      this.fail(error instanceof ShardpoolError ? this.#named(error) : error);
+    if (!error.transient) {
+      this.fail(this.#named(error));
       return;
     }
     this.#failed.set(lookup.client, error);
@@ -205,7 +208,7 @@ export class FanOutRun {
 }
 
 interface SentLookup {
-  readonly pending: PendingLookup;
+  readonly abandon: AbandonLookup;
   readonly watched: LookupObservation | undefined;
 }
 

@@ -7,9 +7,10 @@ export {
 } from "./dense-session.js";
 export { FRONTEND_DEFAULTS, type RawFrontendConfig } from "./frontend-config.js";
 export {
+  type AbandonLookup,
   type LookupBody,
+  type LookupWaiter,
   type OpenShardLink,
-  type PendingLookup,
   ShardConnection,
   type ShardLink,
   type ShardTarget,

@@ -3,9 +3,10 @@ import type { Logger } from "../../lib/log.js";
 import { Random } from "../../lib/random.js";
 import { BackOff } from "./back-off.js";
 import {
+  type AbandonLookup,
   type LookupBody,
+  type LookupWaiter,
   type OpenShardLink,
-  type PendingLookup,
   ShardConnection,
   type ShardLink,
   type ShardTarget,
@@ -87,7 +88,7 @@ export class ShardClient {
    * @throws ShardpoolError SHARD_UNAVAILABLE at once without a connection, SERVER_OVERLOADED with
    * `lookupsInFlightMax` lookups in flight.
    */
-  lookup(body: LookupBody): PendingLookup {
+  lookup(body: LookupBody, waiter: LookupWaiter): AbandonLookup {
     if (!this.#connection) throw this.#lastError;
     const { lookupsInFlightMax } = this.#options;
     if (this.#connection.inFlightCount >= lookupsInFlightMax) {
@@ -96,7 +97,7 @@ export class ShardClient {
         `${this.shardId} has ${lookupsInFlightMax} lookups in flight, the most allowed`,
       );
     }
-    return this.#connection.lookup(body);
+    return this.#connection.lookup(body, waiter);
   }
 
   close(): void {

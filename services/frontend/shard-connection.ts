@@ -1,20 +1,14 @@
-import {
-  Client,
-  type ClientDuplexStream,
-  credentials,
-  Metadata,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { type ServiceError, status } from "@grpc/grpc-js";
 import { parseErrorCode, ShardpoolError } from "../../lib/errors.js";
 import type { PlanPartition } from "../../lib/plan/plan.js";
-import { FLOW_CONTROL_CHANNEL_OPTIONS } from "../../lib/rpc/flow-control.js";
+import { type GrpcCall, GrpcSession } from "../../lib/rpc/grpc-session.js";
 import { codeFromStatus, fromServiceError } from "../../lib/rpc/grpc-status.js";
+import { decodeLookupReply, frameLookupRequest } from "../../lib/rpc/lookup-codec.js";
 import { Pulse } from "./pulse.js";
 import {
   DESCRIBE,
   type DescribeReply,
-  LOOKUP_STREAM,
+  LOOKUP_STREAM_PATH,
   type LookupReply,
   type LookupRequest,
 } from "./shard-wire.js";
@@ -34,12 +28,16 @@ export interface ShardTarget {
 /** A lookup without what the connection fills in. */
 export type LookupBody = Omit<LookupRequest, "correlationId" | "cancel" | "ping">;
 
-export interface PendingLookup {
-  /** @throws ShardpoolError SHARD_UNAVAILABLE when the connection ends first, or the shard's own error. */
-  readonly reply: Promise<LookupReply>;
-  /** Forgets the lookup and tells the shard: `reply` never settles, and a late answer is dropped. */
-  abandon(): void;
+/** Who waits for a lookup; one of the two is called, once, unless the lookup is abandoned. */
+export interface LookupWaiter {
+  /** The bytes of `pooled` may be used until this returns, and no longer. */
+  readonly onReply: (reply: LookupReply) => void;
+  /** SHARD_UNAVAILABLE when the connection ends first, or the shard's own error. */
+  readonly onError: (error: ShardpoolError) => void;
 }
+
+/** Forgets a lookup and tells the shard: its waiter hears nothing more, a late answer is dropped. */
+export type AbandonLookup = () => void;
 
 /** A way to ask one shard, open until `ended` settles. */
 export interface ShardLink {
@@ -49,18 +47,13 @@ export interface ShardLink {
   readonly ended: Promise<ShardpoolError>;
   readonly inFlightCount: number;
   /** Asks the shard. Many lookups may be in flight; answers come in any order. */
-  lookup(body: LookupBody): PendingLookup;
+  lookup(body: LookupBody, waiter: LookupWaiter): AbandonLookup;
   /** What is in flight fails. */
   close(): void;
 }
 
 /** Opens a link to a shard, or throws what keeps it from being asked. */
 export type OpenShardLink = (target: ShardTarget, timeoutMs: number) => Promise<ShardLink>;
-
-interface Waiting {
-  readonly resolve: (reply: LookupReply) => void;
-  readonly reject: (error: ShardpoolError) => void;
-}
 
 /** A message that asks for no rows. */
 const NO_LOOKUP: LookupRequest = {
@@ -74,7 +67,7 @@ const PING_CORRELATION_ID = 0;
  * Messages that wait for the shard to read. Lookups in flight have a limit of their own, but those
  * given up do not count there, and a shard that reads nothing would fill our memory with them.
  */
-const UNSENT_COUNT_MAX = 1024;
+const UNSENT_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
  * One open lookup stream to a shard, from the moment the shard has said what it holds until the
@@ -86,39 +79,37 @@ export class ShardConnection implements ShardLink {
   /** Settles when the connection is over, with the reason. */
   readonly ended: Promise<ShardpoolError>;
   readonly #peer: string;
-  readonly #client: Client;
-  readonly #stream: ClientDuplexStream<LookupRequest, LookupReply>;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #session: GrpcSession;
+  readonly #stream: GrpcCall;
+  readonly #waiting = new Map<number, LookupWaiter>();
   readonly #pulse: Pulse;
   #nextCorrelationId = PING_CORRELATION_ID + 1;
   #endedWith: ShardpoolError | undefined;
 
-  private constructor(peer: string, client: Client, partitionNumbers: ReadonlyMap<string, number>) {
+  private constructor(
+    peer: string,
+    session: GrpcSession,
+    partitionNumbers: ReadonlyMap<string, number>,
+  ) {
     this.#peer = peer;
-    this.#client = client;
+    this.#session = session;
     this.partitionNumbers = partitionNumbers;
-    this.#stream = client.makeBidiStreamRequest(
-      LOOKUP_STREAM.path,
-      LOOKUP_STREAM.requestSerialize,
-      LOOKUP_STREAM.responseDeserialize,
-    );
-    this.#stream.on("data", (reply: LookupReply) => {
-      this.#pulse.beat();
-      this.#settle(reply);
-    });
     let end: (error: ShardpoolError) => void = () => {};
-    this.#pulse = new Pulse({
-      ping: () => this.#ping(),
-      onSilence: (silentMs) => {
-        end(unavailable(peer, `no sign of life for ${silentMs} ms`));
-        this.#stream.cancel();
-      },
-    });
     this.ended = new Promise((resolve) => {
       end = (error) => resolve(this.#end(error));
+    });
+    this.#stream = session.call(LOOKUP_STREAM_PATH, {
+      onMessage: (message) => {
+        this.#pulse.beat();
+        this.#settle(decodeLookupReply(message));
+      },
       // A shard that stops ends the stream in good order; to a lookup that waits it is all the same.
-      this.#stream.on("end", () => end(unavailable(peer, "the shard closed the connection")));
-      this.#stream.on("error", (error: ServiceError) => end(lost(peer, error)));
+      onEnd: (error) =>
+        end(error ? lost(peer, error) : unavailable(peer, "the shard closed the connection")),
+    });
+    this.#pulse = new Pulse({
+      ping: () => this.#ping(),
+      onSilence: (silentMs) => end(unavailable(peer, `no sign of life for ${silentMs} ms`)),
     });
   }
 
@@ -130,19 +121,15 @@ export class ShardConnection implements ShardLink {
    */
   static async open(target: ShardTarget, timeoutMs: number): Promise<ShardConnection> {
     const peer = `${target.shardId} at ${target.address}`;
-    const client = new Client(target.address, credentials.createInsecure(), {
-      ...FLOW_CONTROL_CHANNEL_OPTIONS,
-      "grpc.max_receive_message_length": target.messageBytesMax,
-      "grpc.max_send_message_length": target.messageBytesMax,
-      // A shared subchannel would bring the back-off of an earlier attempt along.
-      "grpc.use_local_subchannel_pool": 1,
-    });
+    const { address, messageBytesMax } = target;
+    let session: GrpcSession | undefined;
     try {
-      const description = await describe(client, peer, timeoutMs);
-      return new ShardConnection(peer, client, numberPartitions(target, peer, description));
+      session = await GrpcSession.connect(address, timeoutMs, messageBytesMax);
+      const description = await session.unary(DESCRIBE, { withCounters: false }, timeoutMs);
+      return new ShardConnection(peer, session, numberPartitions(target, peer, description));
     } catch (error) {
-      client.close();
-      throw error;
+      session?.close();
+      throw error instanceof ShardpoolError ? error : lost(peer, error as ServiceError);
     }
   }
 
@@ -155,50 +142,53 @@ export class ShardConnection implements ShardLink {
    *
    * @throws ShardpoolError SERVER_OVERLOADED when the shard does not take what was sent before.
    */
-  lookup(body: LookupBody): PendingLookup {
-    if (this.#stream.writableLength >= UNSENT_COUNT_MAX) {
+  lookup(body: LookupBody, waiter: LookupWaiter): AbandonLookup {
+    const endedWith = this.#endedWith;
+    if (endedWith) {
+      queueMicrotask(() => waiter.onError(endedWith));
+      return () => {};
+    }
+    if (this.#stream.unsentBytes >= UNSENT_BYTES_MAX) {
       throw new ShardpoolError(
         "SERVER_OVERLOADED",
-        `${this.#peer} does not read: ${UNSENT_COUNT_MAX} messages wait to be sent, the most allowed`,
+        `${this.#peer} does not read: ${this.#stream.unsentBytes} bytes wait to be sent, the most allowed is ${UNSENT_BYTES_MAX}`,
       );
     }
     const correlationId = this.#takeCorrelationId();
-    const reply = new Promise<LookupReply>((resolve, reject) => {
-      if (this.#endedWith) reject(this.#endedWith);
-      else this.#waiting.set(correlationId, { resolve, reject });
-    });
-    if (!this.#endedWith)
-      this.#stream.write({ ...body, correlationId, cancel: false, ping: false });
-    return { reply, abandon: () => this.#cancel(correlationId) };
+    this.#waiting.set(correlationId, waiter);
+    this.#send({ ...body, correlationId, cancel: false, ping: false });
+    return () => this.#cancel(correlationId);
   }
 
   /** Ends the stream; what is in flight fails. */
   close(): void {
     this.#end(unavailable(this.#peer, "the connection was closed"));
-    this.#stream.cancel();
+  }
+
+  #send(message: LookupRequest): void {
+    this.#stream.send(frameLookupRequest(message));
   }
 
   #ping(): void {
     // Messages that wait to be read say enough: their answers will be the sign of life.
-    if (this.#stream.writableLength > 0) return;
-    this.#stream.write({ ...NO_LOOKUP, correlationId: PING_CORRELATION_ID, ping: true });
+    if (this.#stream.unsentBytes > 0) return;
+    this.#send({ ...NO_LOOKUP, correlationId: PING_CORRELATION_ID, ping: true });
   }
 
   #cancel(correlationId: number): void {
     const isInFlight = this.#waiting.delete(correlationId);
-    if (isInFlight && !this.#endedWith)
-      this.#stream.write({ ...NO_LOOKUP, correlationId, cancel: true });
+    if (isInFlight && !this.#endedWith) this.#send({ ...NO_LOOKUP, correlationId, cancel: true });
   }
 
   #settle(reply: LookupReply): void {
     const waiting = this.#waiting.get(reply.correlationId);
     if (!waiting) return;
     this.#waiting.delete(reply.correlationId);
-    if (reply.error === null) waiting.resolve(reply);
+    if (reply.error === null) waiting.onReply(reply);
     else {
       const { code, status: grpcStatus, message } = reply.error;
       const known = parseErrorCode(code) ?? codeFromStatus(grpcStatus);
-      waiting.reject(new ShardpoolError(known, `${this.#peer}: ${message}`));
+      waiting.onError(new ShardpoolError(known, `${this.#peer}: ${message}`));
     }
   }
 
@@ -208,8 +198,8 @@ export class ShardConnection implements ShardLink {
     this.#pulse.stop();
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { reject } of waiting) reject(error);
-    this.#client.close();
+    this.#session.close();
+    for (const { onError } of waiting) onError(error);
     return error;
   }
 
@@ -218,24 +208,6 @@ export class ShardConnection implements ShardLink {
     this.#nextCorrelationId = id === 0xffffffff ? PING_CORRELATION_ID + 1 : id + 1;
     return id;
   }
-}
-
-function describe(client: Client, peer: string, timeoutMs: number): Promise<DescribeReply> {
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      DESCRIBE.path,
-      DESCRIBE.requestSerialize,
-      DESCRIBE.responseDeserialize,
-      { withCounters: false },
-      new Metadata(),
-      { deadline: Date.now() + timeoutMs },
-      (error, reply) => {
-        if (error) reject(lost(peer, error));
-        else if (reply) resolve(reply);
-        else reject(unavailable(peer, "an empty answer"));
-      },
-    );
-  });
 }
 
 function numberPartitions(

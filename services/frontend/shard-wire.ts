@@ -1,11 +1,5 @@
 import type { MethodDefinition } from "@grpc/grpc-js";
 import { loadProto, serviceOf } from "../../lib/rpc/load-proto.js";
-import {
-  decodeLookupReply,
-  encodeLookupRequest,
-  type LookupReplyMessage,
-  type LookupRequestMessage,
-} from "../../lib/rpc/lookup-codec.js";
 
 export type {
   LookupReplyMessage as LookupReply,
@@ -24,17 +18,10 @@ export interface DescribeReply {
   readonly valueCountMax: number;
 }
 
-const service = serviceOf(
-  loadProto("embedding_shard.proto"),
-  "shardpool.v1.EmbeddingShard",
-).service;
+const SERVICE = "shardpool.v1.EmbeddingShard";
 
-export const LOOKUP_STREAM: MethodDefinition<LookupRequestMessage, LookupReplyMessage> = {
-  ...service["LookupStream"]!,
-  requestSerialize: encodeLookupRequest,
-  responseDeserialize: decodeLookupReply,
-};
-export const DESCRIBE = service["Describe"] as MethodDefinition<
-  { readonly withCounters: boolean },
-  DescribeReply
->;
+export const LOOKUP_STREAM_PATH = `/${SERVICE}/LookupStream`;
+
+export const DESCRIBE = serviceOf(loadProto("embedding_shard.proto"), SERVICE).service[
+  "Describe"
+] as MethodDefinition<{ readonly withCounters: boolean }, DescribeReply>;

@@ -1,12 +1,13 @@
-import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { ShardpoolError } from "../../lib/errors.js";
 import type { Logger } from "../../lib/log.js";
-import type { LookupRequestMessage } from "../../lib/rpc/lookup-codec.js";
-import { toPong, toWireError, type WireReply } from "./lookup-wire.js";
+import type { GrpcServerCall } from "../../lib/rpc/grpc-server-call.js";
+import { decodeLookupRequest, type LookupRequestMessage } from "../../lib/rpc/lookup-codec.js";
+import { frameReply, toPong, toWireError, type WireReply } from "./lookup-wire.js";
 
-export type LookupCall = ServerDuplexStream<LookupRequestMessage, WireReply>;
+/** Answers of a stream that may wait for its client to read before nothing more is read from it. */
+const UNSENT_BYTES_MAX = 8 * 1024 * 1024;
 
-/** Who answers lookups; throws ShardpoolError. */
+/** Who answers lookups; throws ShardpoolError. The bytes of `wire` last until `lookup` first waits. */
 export interface LookupAnswerer {
   lookup(wire: LookupRequestMessage, signal: AbortSignal): Promise<WireReply>;
 }
@@ -15,19 +16,21 @@ export interface LookupAnswerer {
 export class LookupStreams {
   readonly #answerer: LookupAnswerer;
   readonly #log: Logger;
+  readonly #messageBytesMax: number;
   readonly #streams = new Set<LookupStream>();
 
-  constructor(answerer: LookupAnswerer, log: Logger) {
+  /** @param messageBytesMax Largest lookup taken. */
+  constructor(answerer: LookupAnswerer, log: Logger, messageBytesMax: number) {
     this.#answerer = answerer;
     this.#log = log;
+    this.#messageBytesMax = messageBytesMax;
   }
 
   /** Serves one stream until either end closes it. */
-  serve(call: LookupCall): void {
-    const stream = new LookupStream(call, this.#answerer, this.#log, () =>
-      this.#streams.delete(stream),
-    );
+  serve(call: GrpcServerCall): void {
+    const stream = new LookupStream(call, this.#answerer, this.#log);
     this.#streams.add(stream);
+    stream.start(this.#messageBytesMax, () => this.#streams.delete(stream));
   }
 
   /** Ends every stream in good order. */
@@ -42,7 +45,7 @@ export class LookupStreams {
  * not read is not read from either.
  */
 class LookupStream {
-  readonly #call: LookupCall;
+  readonly #call: GrpcServerCall;
   readonly #answerer: LookupAnswerer;
   readonly #log: Logger;
   /** Of each lookup in flight, by its correlation id. */
@@ -50,33 +53,39 @@ class LookupStream {
   #isHalfClosed = false;
   #isEnded = false;
 
-  constructor(call: LookupCall, answerer: LookupAnswerer, log: Logger, onEnd: () => void) {
+  constructor(call: GrpcServerCall, answerer: LookupAnswerer, log: Logger) {
     this.#call = call;
     this.#answerer = answerer;
     this.#log = log;
-    call.on("data", (wire: LookupRequestMessage) => {
-      if (wire.cancel) this.#controllers.get(wire.correlationId)?.abort();
-      else if (wire.ping) this.#send(toPong(wire.correlationId));
-      else void this.#answer(wire);
-    });
-    call.on("end", () => {
-      this.#isHalfClosed = true;
-      this.#endWhenAnswered();
-    });
-    // grpc-js says `cancelled` at every end, good or bad; only a lookup in flight can tell.
-    call.on("cancelled", () => {
-      this.#isEnded = true;
-      for (const controller of this.#controllers.values()) controller.abort();
-      onEnd();
-    });
-    call.on("error", (error) => log.warn({ err: error }, "lookup stream failed"));
-    call.on("drain", () => call.resume());
+  }
+
+  /** @param onEnd Called once, when the stream is over. */
+  start(messageBytesMax: number, onEnd: () => void): void {
+    const handlers = {
+      onMessage: (message: Buffer) => this.#take(decode(message)),
+      onHalfClose: () => {
+        this.#isHalfClosed = true;
+        this.#endWhenAnswered();
+      },
+      onClose: () => {
+        this.#isEnded = true;
+        for (const controller of this.#controllers.values()) controller.abort();
+        onEnd();
+      },
+    };
+    this.#call.start(handlers, messageBytesMax);
   }
 
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#call.end();
+  }
+
+  #take(wire: LookupRequestMessage): void {
+    if (wire.cancel) this.#controllers.get(wire.correlationId)?.abort();
+    else if (wire.ping) this.#send(toPong(wire.correlationId));
+    else void this.#answer(wire);
   }
 
   async #answer(wire: LookupRequestMessage): Promise<void> {
@@ -96,7 +105,9 @@ class LookupStream {
   }
 
   #send(reply: WireReply): void {
-    if (!this.#isEnded && !this.#call.write(reply)) this.#call.pause();
+    if (this.#isEnded) return;
+    this.#call.send(frameReply(reply));
+    if (this.#call.unsentBytes > UNSENT_BYTES_MAX) this.#call.pauseUntilSent();
   }
 
   #toReply(wire: LookupRequestMessage, error: unknown): WireReply {
@@ -106,5 +117,16 @@ class LookupStream {
 
   #endWhenAnswered(): void {
     if (this.#isHalfClosed && this.#controllers.size === 0) this.end();
+  }
+}
+
+/** @throws ShardpoolError REQUEST_INVALID, which ends the stream. */
+function decode(message: Buffer): LookupRequestMessage {
+  try {
+    return decodeLookupRequest(message);
+  } catch (error) {
+    throw new ShardpoolError("REQUEST_INVALID", "a message that is no LookupRequest", {
+      cause: error,
+    });
   }
 }

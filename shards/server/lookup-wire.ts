@@ -1,8 +1,10 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import { float32sToFloat16s } from "../../lib/model/float16-kernels.js";
+import type { GrpcFrame } from "../../lib/rpc/grpc-frames.js";
 import { GRPC_STATUS_BY_CODE, toServiceError } from "../../lib/rpc/grpc-status.js";
 import {
   encodeLookupReply,
+  frameLookupReply,
   type LookupErrorMessage,
   type LookupReplyMessage,
   type LookupRequestMessage,
@@ -83,6 +85,11 @@ export interface WireReply extends LookupReplyMessage {
 /** The bytes of a reply; those of `pooled` are not copied where they have room around them. */
 export function serializeReply(reply: WireReply): Buffer {
   return encodeLookupReply(reply, reply.hasRoom);
+}
+
+/** The same behind the prefix of a gRPC stream. */
+export function frameReply(reply: WireReply): GrpcFrame {
+  return frameLookupReply(reply, reply.hasRoom);
 }
 
 /** The answer to a lookup that went well. */

@@ -6,8 +6,8 @@ import { loadProto, serviceOf } from "../../lib/rpc/load-proto.js";
 import { type LookupRequestMessage, REPLY_ROOM_BYTES } from "../../lib/rpc/lookup-codec.js";
 import { unaryHandler } from "../../lib/rpc/unary-handler.js";
 import { SHARD_DEFAULTS } from "../shard-config.js";
-import { SHARD_SERVICE, withLookupCodec } from "./lookup-service.js";
-import { type LookupAnswerer, type LookupCall, LookupStreams } from "./lookup-stream.js";
+import { LOOKUP_STREAM_PATH, SHARD_SERVICE, withLookupCodec } from "./lookup-service.js";
+import { type LookupAnswerer, LookupStreams } from "./lookup-stream.js";
 import type { WireReply } from "./lookup-wire.js";
 import { removeStaleSocket } from "./stale-socket.js";
 
@@ -42,7 +42,7 @@ export async function startNullShard(options: NullShardOptions): Promise<Running
   const { listenAddress, columnCount } = options;
   const log = createLog("null-shard", "warn");
   const answerer: LookupAnswerer = { lookup: async (wire) => zerosFor(wire, columnCount) };
-  const streams = new LookupStreams(answerer, log);
+  const streams = new LookupStreams(answerer, log, MESSAGE_BYTES_MAX);
   const definition = loadProto("embedding_shard.proto");
   await removeStaleSocket(listenAddress);
   const server = await startGrpcServer({
@@ -50,9 +50,10 @@ export async function startNullShard(options: NullShardOptions): Promise<Running
     services: [
       {
         definition: withLookupCodec(serviceOf(definition, SHARD_SERVICE).service),
-        implementation: createService(answerer, streams, log),
+        implementation: createService(answerer, log),
       },
     ],
+    calls: new Map([[LOOKUP_STREAM_PATH, (call) => streams.serve(call)]]),
     packages: [definition],
     windowBytes: REQUEST_WINDOW_BYTES,
     messageBytesMax: MESSAGE_BYTES_MAX,
@@ -81,14 +82,9 @@ function zerosFor(wire: LookupRequestMessage, columnCount: number): WireReply {
   };
 }
 
-function createService(
-  answerer: LookupAnswerer,
-  streams: LookupStreams,
-  log: Logger,
-): UntypedServiceImplementation {
+function createService(answerer: LookupAnswerer, log: Logger): UntypedServiceImplementation {
   const { sampleCountMax, valueCountMax } = SHARD_DEFAULTS;
   return {
-    LookupStream: (call: LookupCall) => streams.serve(call),
     Lookup: unaryHandler<LookupRequestMessage, WireReply>(log, (request) =>
       answerer.lookup(request, new AbortController().signal),
     ),

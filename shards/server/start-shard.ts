@@ -14,8 +14,8 @@ import { parseShardConfig, type RawShardConfig, type ShardConfig } from "../shar
 import { type StatsCall, serveStats } from "./collect-stats.js";
 import { describeShard, type WireDescription } from "./describe.js";
 import { LookupDesk } from "./lookup-desk.js";
-import { SHARD_SERVICE, withLookupCodec } from "./lookup-service.js";
-import { type LookupCall, LookupStreams } from "./lookup-stream.js";
+import { LOOKUP_STREAM_PATH, SHARD_SERVICE, withLookupCodec } from "./lookup-service.js";
+import { LookupStreams } from "./lookup-stream.js";
 import type { WireReply } from "./lookup-wire.js";
 import { preloadShard } from "./preload-shard.js";
 import { ShardMetrics } from "./shard-metrics.js";
@@ -82,7 +82,7 @@ async function serve(engine: LookupEngine, config: ShardConfig): Promise<Running
   metrics.watchInFlight(() => desk.inFlightCount);
   // Before it listens: the first queries would otherwise read what is known to be wanted one by one.
   if (config.preload) await preloadShard(engine, log);
-  const streams = new LookupStreams(desk, log);
+  const streams = new LookupStreams(desk, log, messageBytesMaxOf(config));
   const definition = loadProto("embedding_shard.proto");
   await removeStaleSocket(config.listenAddress);
   const server = await startGrpcServer({
@@ -90,9 +90,10 @@ async function serve(engine: LookupEngine, config: ShardConfig): Promise<Running
     services: [
       {
         definition: withLookupCodec(serviceOf(definition, SHARD_SERVICE).service),
-        implementation: createService(engine, shardId, config, desk, streams, log),
+        implementation: createService(engine, shardId, config, desk, log),
       },
     ],
+    calls: new Map([[LOOKUP_STREAM_PATH, (call) => streams.serve(call)]]),
     packages: [definition],
     windowBytes: REQUEST_WINDOW_BYTES,
     messageBytesMax: messageBytesMaxOf(config),
@@ -137,11 +138,9 @@ function createService(
   shardId: string,
   config: ShardConfig,
   desk: LookupDesk,
-  streams: LookupStreams,
   log: Logger,
 ): UntypedServiceImplementation {
   return {
-    LookupStream: (call: LookupCall) => streams.serve(call),
     Lookup: unaryHandler<LookupRequestMessage, WireReply>(log, (request, call) => {
       const controller = new AbortController();
       call.on("cancelled", () => controller.abort());

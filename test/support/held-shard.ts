@@ -4,8 +4,12 @@ import { startGrpcServer } from "../../lib/rpc/grpc-server.js";
 import { loadProto, serviceOf } from "../../lib/rpc/load-proto.js";
 import type { LookupRequestMessage } from "../../lib/rpc/lookup-codec.js";
 import { unaryHandler } from "../../lib/rpc/unary-handler.js";
-import { SHARD_SERVICE, withLookupCodec } from "../../shards/server/lookup-service.js";
-import { type LookupCall, LookupStreams } from "../../shards/server/lookup-stream.js";
+import {
+  LOOKUP_STREAM_PATH,
+  SHARD_SERVICE,
+  withLookupCodec,
+} from "../../shards/server/lookup-service.js";
+import { LookupStreams } from "../../shards/server/lookup-stream.js";
 import type { WireReply } from "../../shards/server/lookup-wire.js";
 
 /** A lookup that has come to a `HeldShard`. */
@@ -41,7 +45,7 @@ export async function startHeldShard(partitionIds: readonly string[] = []): Prom
         });
       lookups.push({ wire, signal, answer, fail: reject });
     });
-  const streams = new LookupStreams({ lookup }, log);
+  const streams = new LookupStreams({ lookup }, log, 1 << 24);
   const definition = loadProto("embedding_shard.proto");
   const server = await startGrpcServer({
     listenAddress: "127.0.0.1:0",
@@ -49,7 +53,6 @@ export async function startHeldShard(partitionIds: readonly string[] = []): Prom
       {
         definition: withLookupCodec(serviceOf(definition, SHARD_SERVICE).service),
         implementation: {
-          LookupStream: (call: LookupCall) => streams.serve(call),
           Lookup: unaryHandler(log, async () => ({})),
           Describe: unaryHandler(log, async () => ({
             ...{ shardId: "held", modelHash: HELD_MODEL_HASH, sampleCountMax: 1000 },
@@ -58,6 +61,7 @@ export async function startHeldShard(partitionIds: readonly string[] = []): Prom
         },
       },
     ],
+    calls: new Map([[LOOKUP_STREAM_PATH, (call) => streams.serve(call)]]),
     packages: [],
     messageBytesMax: 1 << 24,
     windowBytes: REQUEST_WINDOW_BYTES,

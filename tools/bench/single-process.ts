@@ -2,7 +2,9 @@ import { ShardpoolError } from "../../lib/errors.js";
 import { readJsonFile } from "../../lib/files.js";
 import { parsePlan, type ShardingPlan } from "../../lib/plan/plan.js";
 import {
+  type AbandonLookup,
   type LookupBody,
+  type LookupWaiter,
   type OpenShardLink,
   type RunningFrontend,
   type ShardLink,
@@ -112,9 +114,19 @@ class EngineLink implements ShardLink {
     });
   }
 
-  lookup(body: LookupBody): ReturnType<ShardLink["lookup"]> {
+  lookup(body: LookupBody, { onReply, onError }: LookupWaiter): AbandonLookup {
     const controller = new AbortController();
-    return { reply: this.#lookup(body, controller.signal), abandon: () => controller.abort() };
+    this.#lookup(body, controller.signal).then(
+      (reply) => {
+        if (!controller.signal.aborted) onReply(reply);
+      },
+      (error: unknown) => {
+        if (controller.signal.aborted) return;
+        if (error instanceof ShardpoolError) onError(error);
+        else throw error;
+      },
+    );
+    return () => controller.abort();
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ShardpoolError } from "../../../lib/errors.js";
 import { type LookupBody, ShardConnection } from "../../../services/frontend/shard-connection.js";
+import type { LookupReply } from "../../../services/frontend/shard-wire.js";
 import { NULL_MODEL_HASH, startNullShard } from "../../../shards/index.js";
 import { startServiceProcess } from "../../../tools/cluster/service-process.js";
 import { HELD_MODEL_HASH, type HeldShard, startHeldShard } from "../../support/held-shard.js";
@@ -22,7 +23,7 @@ describe("ShardConnection", () => {
 
   it("gives each lookup its own answer, in whatever order they come", async () => {
     await using held = await openTo(shard);
-    const replies = [0, 1, 2].map(() => held.connection.lookup(emptyBody()).reply);
+    const replies = [0, 1, 2].map(() => ask(held.connection).reply);
     const [first, second, third] = await held.arrive(3);
 
     third!.answer(Buffer.from("third"));
@@ -36,8 +37,8 @@ describe("ShardConnection", () => {
 
   it("fails one lookup by the shard's own code, and no other", async () => {
     await using held = await openTo(shard);
-    const bad = held.connection.lookup(emptyBody()).reply;
-    const good = held.connection.lookup(emptyBody()).reply;
+    const bad = ask(held.connection).reply;
+    const good = ask(held.connection).reply;
     const [first, second] = await held.arrive(2);
 
     first!.fail(new ShardpoolError("BLOCK_CORRUPT", "block 7"));
@@ -49,7 +50,7 @@ describe("ShardConnection", () => {
 
   it("tells the shard of a lookup that nobody waits for, and its answer is dropped", async () => {
     await using held = await openTo(shard);
-    const { abandon } = held.connection.lookup(emptyBody());
+    const { abandon } = ask(held.connection);
     const [lookup] = await held.arrive(1);
 
     abandon();
@@ -57,14 +58,14 @@ describe("ShardConnection", () => {
     await waitFor("the cancellation", () => lookup!.signal.aborted);
     assert.equal(held.connection.inFlightCount, 0);
     lookup!.answer();
-    const next = held.connection.lookup(emptyBody()).reply;
+    const next = ask(held.connection).reply;
     (await held.arrive(1))[0]!.answer(Buffer.from("next"));
     assert.equal(Buffer.from((await next).pooled).toString(), "next");
   });
 
   it("fails what is in flight when the stream ends, by name, and tells the shard to stop", async () => {
     await using held = await openTo(shard);
-    const replies = [0, 1].map(() => held.connection.lookup(emptyBody()).reply);
+    const replies = [0, 1].map(() => ask(held.connection).reply);
     const lookups = await held.arrive(2);
 
     shard.endStreams();
@@ -75,7 +76,7 @@ describe("ShardConnection", () => {
     const error = await held.connection.ended;
     assert.equal(error.code, "SHARD_UNAVAILABLE");
     await waitFor("the shard to give up", () => lookups.every(({ signal }) => signal.aborted));
-    await assert.rejects(held.connection.lookup(emptyBody()).reply, { code: "SHARD_UNAVAILABLE" });
+    await assert.rejects(ask(held.connection).reply, { code: "SHARD_UNAVAILABLE" });
   });
 
   it("does not lock up when both ends have more to say than a socket holds", async () => {
@@ -84,7 +85,7 @@ describe("ShardConnection", () => {
     const connection = await openNull(address);
     try {
       const body = { ...emptyBody(), sampleCount: 1024, segments: [segmentOf(1024 * 1024)] };
-      const replies = Array.from({ length: 16 }, () => connection.lookup(body).reply);
+      const replies = Array.from({ length: 16 }, () => ask(connection, body).reply);
       for (const { pooled } of await Promise.all(replies)) {
         assert.equal(pooled.length, 1024 * 256 * 4);
       }
@@ -103,9 +104,9 @@ describe("ShardConnection", () => {
     });
     const connection = await openNull(child.ready.address);
     try {
-      await connection.lookup({ ...emptyBody(), segments: [segmentOf(8)] }).reply;
+      await ask(connection, { ...emptyBody(), segments: [segmentOf(8)] }).reply;
       process.kill(child.pid, "SIGSTOP");
-      const reply = connection.lookup({ ...emptyBody(), segments: [segmentOf(8)] }).reply;
+      const reply = ask(connection, { ...emptyBody(), segments: [segmentOf(8)] }).reply;
       await assert.rejects(reply, { code: "SHARD_UNAVAILABLE", message: /no sign of life/ });
     } finally {
       process.kill(child.pid, "SIGCONT");
@@ -128,6 +129,20 @@ function emptyBody(): LookupBody {
     ...{ timeoutUs: 60_000_000, sampleCount: 1, segments: [] },
     ...{ float16Reply: false, traceparent: "" },
   };
+}
+
+/** A lookup as a promise; its sums are copied, as they last no longer than the callback. */
+function ask(
+  connection: ShardConnection,
+  body = emptyBody(),
+): { readonly reply: Promise<LookupReply>; abandon(): void } {
+  let abandon: () => void = () => {};
+  const reply = new Promise<LookupReply>((resolve, reject) => {
+    const onReply = (reply: LookupReply): void =>
+      resolve({ ...reply, pooled: Uint8Array.from(reply.pooled) });
+    abandon = connection.lookup(body, { onReply, onError: reject });
+  });
+  return { reply, abandon };
 }
 
 function openNull(address: string): Promise<ShardConnection> {

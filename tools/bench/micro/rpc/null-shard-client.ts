@@ -42,7 +42,11 @@ export class NullShardClient {
   /** An exchange over the open stream. */
   streamExchange(rpcCase: RpcCase): Exchange {
     const { correlationId: _, cancel: __, ping: ___, ...body } = requestOf(rpcCase);
-    return async () => (await this.#stream.lookup(body).reply).pooled.length;
+    return () =>
+      new Promise((resolve, reject) => {
+        const onReply = ({ pooled }: LookupReplyMessage): void => resolve(pooled.length);
+        this.#stream.lookup(body, { onReply, onError: reject });
+      });
   }
 
   /** An exchange as a call of its own. */

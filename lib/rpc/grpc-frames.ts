@@ -1,0 +1,116 @@
+import { ShardpoolError } from "../errors.js";
+
+/**
+ * Bytes before each message of a gRPC stream: a flag that says whether it is compressed, and its
+ * length, big-endian (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+ */
+export const GRPC_PREFIX_BYTES = 5;
+
+/** A message's bytes behind their prefix, in one piece of memory that may be sent as it is. */
+export type GrpcFrame = Buffer;
+
+/** Writes the prefix of a message that begins `GRPC_PREFIX_BYTES` after `offset`. */
+export function writeGrpcPrefix(bytes: Buffer, offset: number, messageBytes: number): void {
+  bytes[offset] = 0;
+  bytes.writeUInt32BE(messageBytes, offset + 1);
+}
+
+/** A message behind its prefix; copies it. */
+export function frameOf(message: Uint8Array): GrpcFrame {
+  const frame = Buffer.allocUnsafe(GRPC_PREFIX_BYTES + message.length);
+  writeGrpcPrefix(frame, 0, message.length);
+  frame.set(message, GRPC_PREFIX_BYTES);
+  return frame;
+}
+
+/**
+ * Cuts what arrives on a stream into messages. A message that lies whole in a piece received is a view
+ * of it; one in several pieces is put together in memory that the next such message uses again, so
+ * that large messages cost one copy and no allocation. There the prefix starts at a multiple of 8.
+ */
+export class GrpcFrameReader {
+  readonly #messageBytesMax: number;
+  readonly #onMessage: (message: Buffer) => void;
+  /** A frame in several pieces, from its prefix on. */
+  #frame = Buffer.allocUnsafeSlow(64);
+  /** Bytes of it that have come. */
+  #filled = 0;
+
+  /** @param onMessage May use the message's bytes until it returns, and no longer. */
+  constructor(messageBytesMax: number, onMessage: (message: Buffer) => void) {
+    this.#messageBytesMax = messageBytesMax;
+    this.#onMessage = onMessage;
+  }
+
+  /** True between messages, which is where a stream may end. */
+  get isAtBoundary(): boolean {
+    return this.#filled === 0;
+  }
+
+  /**
+   * Takes the next piece of the stream.
+   *
+   * @throws ShardpoolError LIMIT_EXCEEDED for a message over the limit, FORMAT_UNSUPPORTED for a
+   * compressed one; the stream is of no use afterwards. What `onMessage` throws.
+   */
+  push(piece: Buffer): void {
+    let position = this.#filled === 0 ? 0 : this.#goOn(piece, 0);
+    while (position < piece.length) {
+      const end = position + GRPC_PREFIX_BYTES;
+      if (end <= piece.length) {
+        const messageEnd = end + this.#messageBytesOf(piece, position);
+        if (messageEnd <= piece.length) {
+          this.#onMessage(piece.subarray(end, messageEnd));
+          position = messageEnd;
+          continue;
+        }
+      }
+      position = this.#goOn(piece, position);
+    }
+  }
+
+  /** Copies what the piece has of the frame that is being put together; returns where it ends. */
+  #goOn(piece: Buffer, start: number): number {
+    let position = this.#fill(piece, start, GRPC_PREFIX_BYTES);
+    if (this.#filled < GRPC_PREFIX_BYTES) return position;
+    const frameBytes = GRPC_PREFIX_BYTES + this.#messageBytesOf(this.#frame, 0);
+    position = this.#fill(piece, position, frameBytes);
+    if (this.#filled === frameBytes) {
+      this.#filled = 0;
+      this.#onMessage(this.#frame.subarray(GRPC_PREFIX_BYTES, frameBytes));
+    }
+    return position;
+  }
+
+  #fill(piece: Buffer, start: number, wanted: number): number {
+    const count = Math.min(wanted - this.#filled, piece.length - start);
+    if (count <= 0) return start;
+    if (this.#frame.length < wanted) this.#grow(wanted);
+    piece.copy(this.#frame, this.#filled, start, start + count);
+    this.#filled += count;
+    return start + count;
+  }
+
+  #grow(wanted: number): void {
+    const grown = Buffer.allocUnsafeSlow(wanted);
+    this.#frame.copy(grown, 0, 0, this.#filled);
+    this.#frame = grown;
+  }
+
+  #messageBytesOf(bytes: Buffer, offset: number): number {
+    if (bytes[offset] !== 0) {
+      throw new ShardpoolError(
+        "FORMAT_UNSUPPORTED",
+        "a compressed gRPC message; none was agreed on",
+      );
+    }
+    const messageBytes = bytes.readUInt32BE(offset + 1);
+    if (messageBytes > this.#messageBytesMax) {
+      throw new ShardpoolError(
+        "LIMIT_EXCEEDED",
+        `a gRPC message of ${messageBytes} bytes, the limit is ${this.#messageBytesMax}`,
+      );
+    }
+    return messageBytes;
+  }
+}

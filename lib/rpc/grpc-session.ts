@@ -1,0 +1,239 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  constants,
+  type IncomingHttpHeaders,
+} from "node:http2";
+import { connect as connectSocket, type Socket } from "node:net";
+import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { listenOptionsOf } from "../http/listen.js";
+import { FLOW_CONTROL_WINDOW_BYTES } from "./flow-control.js";
+import { frameOf, type GrpcFrame, GrpcFrameReader } from "./grpc-frames.js";
+
+const {
+  HTTP2_HEADER_AUTHORITY,
+  HTTP2_HEADER_CONTENT_TYPE,
+  HTTP2_HEADER_METHOD,
+  HTTP2_HEADER_PATH,
+  HTTP2_HEADER_STATUS,
+  HTTP2_HEADER_TE,
+  NGHTTP2_CANCEL,
+  NGHTTP2_REFUSED_STREAM,
+} = constants;
+
+export interface GrpcCallHandlers {
+  /** The message's bytes may be used until this returns, and no longer. */
+  readonly onMessage: (message: Buffer) => void;
+  /** The call is over; comes once. */
+  readonly onEnd: (error: ServiceError | undefined) => void;
+}
+
+/** A call in flight. */
+export interface GrpcCall {
+  /** Bytes of messages that wait for the server to read. */
+  readonly unsentBytes: number;
+  /** Sends a message; dropped when the call is over. The frame must not change afterwards. */
+  send(frame: GrpcFrame): void;
+  /** The client sends no more. */
+  halfClose(): void;
+  /** Gives the call up: `onEnd` comes with CANCELLED. */
+  cancel(): void;
+}
+
+/** A method as proto-loader defines it. */
+export interface UnaryMethod<Request, Reply> {
+  readonly path: string;
+  requestSerialize(request: Request): Buffer;
+  responseDeserialize(bytes: Buffer): Reply;
+}
+
+/**
+ * One HTTP/2 connection to a gRPC server, for calls of uncompressed messages over it; it does not
+ * connect again. It is what grpc-js does below its channels, without the layers that cost nine tenths
+ * of the time of a small message (docs/BENCHMARKS.md, Transport). Messages of one turn of the event
+ * loop leave together.
+ */
+export class GrpcSession {
+  readonly #session: ClientHttp2Session;
+  readonly #authority: string;
+  readonly #messageBytesMax: number;
+
+  private constructor(session: ClientHttp2Session, authority: string, messageBytesMax: number) {
+    this.#session = session;
+    this.#authority = authority;
+    this.#messageBytesMax = messageBytesMax;
+  }
+
+  /**
+   * Connects.
+   *
+   * @param address `HOST:PORT` or `unix:PATH`.
+   * @param messageBytesMax Largest message received.
+   * @throws ServiceError UNAVAILABLE.
+   */
+  static connect(
+    address: string,
+    timeoutMs: number,
+    messageBytesMax: number,
+  ): Promise<GrpcSession> {
+    const authority = address.startsWith("unix:") ? "localhost" : address;
+    return new Promise((resolve, reject) => {
+      const session = connectHttp2(`http://${authority}`, {
+        createConnection: () => openSocket(address),
+        settings: { enablePush: false, initialWindowSize: FLOW_CONTROL_WINDOW_BYTES },
+        // Node's 10 MB would count answers that are being read.
+        maxSessionMemory: Number.MAX_SAFE_INTEGER,
+      });
+      const timer = setTimeout(() => {
+        reject(serviceError(status.UNAVAILABLE, `no connection within ${timeoutMs} ms`));
+        session.destroy();
+      }, timeoutMs);
+      session.on("error", (error) => reject(serviceError(status.UNAVAILABLE, error.message)));
+      session.on("close", () => {
+        clearTimeout(timer);
+        reject(serviceError(status.UNAVAILABLE, "the connection was closed"));
+      });
+      // A server has said something of HTTP/2 by then; a socket that is open may be anybody's.
+      session.once("remoteSettings", () => {
+        clearTimeout(timer);
+        session.setLocalWindowSize(FLOW_CONTROL_WINDOW_BYTES);
+        resolve(new GrpcSession(session, authority, messageBytesMax));
+      });
+    });
+  }
+
+  /** Opens a call of any kind. */
+  call(path: string, { onMessage, onEnd }: GrpcCallHandlers, metadata?: Metadata): GrpcCall {
+    if (this.#session.closed || this.#session.destroyed) {
+      queueMicrotask(() => onEnd(serviceError(status.UNAVAILABLE, "the connection is closed")));
+      return { unsentBytes: 0, send: () => {}, halfClose: () => {}, cancel: () => {} };
+    }
+    const stream = this.#session.request({
+      ...metadata?.toHttp2Headers(),
+      [HTTP2_HEADER_METHOD]: "POST",
+      [HTTP2_HEADER_PATH]: path,
+      [HTTP2_HEADER_AUTHORITY]: this.#authority,
+      [HTTP2_HEADER_CONTENT_TYPE]: "application/grpc+proto",
+      [HTTP2_HEADER_TE]: "trailers",
+    });
+    return watch(stream, new GrpcFrameReader(this.#messageBytesMax, onMessage), onEnd);
+  }
+
+  /** Calls a unary method. @throws ServiceError whatever the server says, or DEADLINE_EXCEEDED. */
+  async unary<Request, Reply>(
+    method: UnaryMethod<Request, Reply>,
+    request: Request,
+    timeoutMs: number,
+  ): Promise<Reply> {
+    let timer: NodeJS.Timeout | undefined;
+    const bytes = await new Promise<Buffer>((resolve, reject) => {
+      let reply: Buffer | undefined;
+      const call = this.call(method.path, {
+        onMessage: (message) => {
+          reply = Buffer.from(message);
+        },
+        onEnd: (error) => {
+          if (error) reject(error);
+          else if (reply) resolve(reply);
+          else reject(serviceError(status.INTERNAL, "an answer without a message"));
+        },
+      });
+      timer = setTimeout(() => {
+        reject(serviceError(status.DEADLINE_EXCEEDED, `no answer within ${timeoutMs} ms`));
+        call.cancel();
+      }, timeoutMs);
+      call.send(frameOf(method.requestSerialize(request)));
+      call.halfClose();
+    }).finally(() => clearTimeout(timer));
+    return method.responseDeserialize(bytes);
+  }
+
+  /** Ends the connection and every call on it. */
+  close(): void {
+    this.#session.destroy();
+  }
+}
+
+function watch(
+  stream: ClientHttp2Stream,
+  reader: GrpcFrameReader,
+  onEnd: (error: ServiceError | undefined) => void,
+): GrpcCall {
+  let ending: ServiceError | undefined;
+  let isTold = false;
+  const end = (error: ServiceError | undefined): void => {
+    ending ??= error;
+  };
+  let hasStatus = false;
+  const readStatus = (headers: IncomingHttpHeaders): void => {
+    if (headers["grpc-status"] === undefined) return;
+    hasStatus = true;
+    end(errorOfTrailers(headers));
+  };
+  stream.on("response", (headers) => {
+    const httpStatus = Number(headers[HTTP2_HEADER_STATUS]);
+    if (httpStatus !== 200) end(serviceError(status.UNAVAILABLE, `HTTP status ${httpStatus}`));
+    readStatus(headers);
+  });
+  stream.on("trailers", readStatus);
+  stream.on("data", (piece: Buffer) => {
+    if (ending) return;
+    try {
+      reader.push(piece);
+    } catch (error) {
+      end(serviceError(status.INTERNAL, error instanceof Error ? error.message : String(error)));
+      stream.close(NGHTTP2_CANCEL);
+    }
+  });
+  stream.on("error", (error) => end(serviceError(status.UNAVAILABLE, error.message)));
+  stream.on("end", () => stream.end());
+  stream.on("close", () => {
+    if (isTold) return;
+    isTold = true;
+    if (!ending && !hasStatus) ending = errorOfReset(stream.rstCode);
+    onEnd(ending);
+  });
+  return {
+    get unsentBytes() {
+      return stream.writableLength;
+    },
+    send: (frame) => {
+      if (!stream.destroyed && !stream.writableEnded) stream.write(frame);
+    },
+    halfClose: () => stream.end(),
+    cancel: () => {
+      end(serviceError(status.CANCELLED, "the client gave the call up"));
+      stream.close(NGHTTP2_CANCEL);
+    },
+  };
+}
+
+function openSocket(address: string): Socket {
+  return connectSocket({ ...listenOptionsOf(address), noDelay: true });
+}
+
+function errorOfTrailers(headers: IncomingHttpHeaders): ServiceError | undefined {
+  const code = Number(headers["grpc-status"]);
+  if (code === status.OK) return undefined;
+  const text = String(headers["grpc-message"] ?? "");
+  return serviceError(code, decodeText(text), Metadata.fromHttp2Headers(headers));
+}
+
+function decodeText(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // Not every server writes it as the protocol says.
+  }
+}
+
+/** What a stream that ended without a status means: https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
+function errorOfReset(rstCode: number): ServiceError {
+  const code = rstCode === NGHTTP2_REFUSED_STREAM ? status.UNAVAILABLE : status.UNKNOWN;
+  return serviceError(code, `the stream ended without a status (HTTP/2 code ${rstCode})`);
+}
+
+function serviceError(code: status, details: string, metadata = new Metadata()): ServiceError {
+  return Object.assign(new Error(details), { code, details, metadata });
+}
