@@ -2,6 +2,7 @@ import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
 import type { LookupRequestMessage } from "../../lib/rpc/lookup-codec.js";
 import type { LookupEngine } from "../engine/lookup-engine.js";
+import type { Cancellation } from "./cancellation.js";
 import { LookupSpan } from "./lookup-span.js";
 import { toLookupRequest, toWireReply, type WireReply } from "./lookup-wire.js";
 import type { ShardMetrics } from "./shard-metrics.js";
@@ -33,11 +34,11 @@ export class LookupDesk {
    *
    * @throws ShardpoolError SERVER_DRAINING, SERVER_OVERLOADED, and what the engine throws.
    */
-  async lookup(wire: LookupRequestMessage, signal: AbortSignal): Promise<WireReply> {
+  async lookup(wire: LookupRequestMessage, cancellation: Cancellation): Promise<WireReply> {
     const startedAtMs = this.#clock.nowMs();
     const span = new LookupSpan(wire.traceparent, startedAtMs);
     try {
-      const reply = await this.#answer(wire, signal);
+      const reply = await this.#answer(wire, cancellation);
       const endedAtMs = this.#clock.nowMs();
       span.endWell(endedAtMs, reply.timings ?? undefined);
       this.#metrics.recordLookup("OK", (endedAtMs - startedAtMs) / 1000);
@@ -51,13 +52,13 @@ export class LookupDesk {
     }
   }
 
-  async #answer(wire: LookupRequestMessage, signal: AbortSignal): Promise<WireReply> {
+  async #answer(wire: LookupRequestMessage, cancellation: Cancellation): Promise<WireReply> {
     this.#admit();
     this.#inFlightCount++;
     try {
       const deadlineAtMs =
         wire.timeoutUs === 0 ? undefined : this.#clock.nowMs() + wire.timeoutUs / 1000;
-      const request = toLookupRequest(wire, deadlineAtMs, signal);
+      const request = toLookupRequest(wire, deadlineAtMs, cancellation);
       return toWireReply(wire, await this.#engine.lookup(request));
     } finally {
       this.#inFlightCount--;

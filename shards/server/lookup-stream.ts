@@ -2,6 +2,7 @@ import { ShardpoolError } from "../../lib/errors.js";
 import type { Logger } from "../../lib/log.js";
 import type { GrpcServerCall } from "../../lib/rpc/grpc-server-call.js";
 import { decodeLookupRequest, type LookupRequestMessage } from "../../lib/rpc/lookup-codec.js";
+import { type Cancellation, LazyCancellation } from "./cancellation.js";
 import { frameReply, toPong, toWireError, type WireReply } from "./lookup-wire.js";
 
 /** Answers of a stream that may wait for its client to read before nothing more is read from it. */
@@ -9,7 +10,7 @@ const UNSENT_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Who answers lookups; throws ShardpoolError. The bytes of `wire` last until `lookup` first waits. */
 export interface LookupAnswerer {
-  lookup(wire: LookupRequestMessage, signal: AbortSignal): Promise<WireReply>;
+  lookup(wire: LookupRequestMessage, cancellation: Cancellation): Promise<WireReply>;
 }
 
 /** The open lookup streams of a server. */
@@ -49,7 +50,7 @@ class LookupStream {
   readonly #answerer: LookupAnswerer;
   readonly #log: Logger;
   /** Of each lookup in flight, by its correlation id. */
-  readonly #controllers = new Map<number, AbortController>();
+  readonly #inFlight = new Map<number, LazyCancellation>();
   #isHalfClosed = false;
   #isEnded = false;
 
@@ -69,7 +70,7 @@ class LookupStream {
       },
       onClose: () => {
         this.#isEnded = true;
-        for (const controller of this.#controllers.values()) controller.abort();
+        for (const cancellation of this.#inFlight.values()) cancellation.cancel();
         onEnd();
       },
     };
@@ -83,24 +84,22 @@ class LookupStream {
   }
 
   #take(wire: LookupRequestMessage): void {
-    if (wire.cancel) this.#controllers.get(wire.correlationId)?.abort();
+    if (wire.cancel) this.#inFlight.get(wire.correlationId)?.cancel();
     else if (wire.ping) this.#send(toPong(wire.correlationId));
     else void this.#answer(wire);
   }
 
   async #answer(wire: LookupRequestMessage): Promise<void> {
     const { correlationId } = wire;
-    const controller = new AbortController();
-    this.#controllers.set(correlationId, controller);
+    const cancellation = new LazyCancellation();
+    this.#inFlight.set(correlationId, cancellation);
     const reply = await this.#answerer
-      .lookup(wire, controller.signal)
+      .lookup(wire, cancellation)
       .catch((error: unknown) => this.#toReply(wire, error));
     // Another lookup may have come by the same id, if the client is careless.
-    if (this.#controllers.get(correlationId) === controller) {
-      this.#controllers.delete(correlationId);
-    }
+    if (this.#inFlight.get(correlationId) === cancellation) this.#inFlight.delete(correlationId);
     // Who has cancelled a lookup no longer waits for its answer.
-    if (!controller.signal.aborted) this.#send(reply);
+    if (!cancellation.isCancelled) this.#send(reply);
     this.#endWhenAnswered();
   }
 
@@ -116,7 +115,7 @@ class LookupStream {
   }
 
   #endWhenAnswered(): void {
-    if (this.#isHalfClosed && this.#controllers.size === 0) this.end();
+    if (this.#isHalfClosed && this.#inFlight.size === 0) this.end();
   }
 }
 

@@ -12,6 +12,7 @@ import {
   REPLY_ROOM_BYTES,
 } from "../../lib/rpc/lookup-codec.js";
 import type { LookupReply, LookupRequest, LookupSegment } from "../engine/lookup-request.js";
+import type { Cancellation } from "./cancellation.js";
 
 /**
  * A lookup in the engine's terms. Received bytes lie at any offset, so they are copied once, all into
@@ -23,14 +24,16 @@ import type { LookupReply, LookupRequest, LookupSegment } from "../engine/lookup
 export function toLookupRequest(
   wire: LookupRequestMessage,
   deadlineAtMs: number | undefined,
-  signal: AbortSignal,
+  cancellation: Cancellation,
 ): LookupRequest {
   const area = new AlignedArea(wire.segments);
   return {
     sampleCount: wire.sampleCount,
     segments: wire.segments.map((segment, index) => toSegment(segment, index, area)),
     ...(deadlineAtMs === undefined ? {} : { deadlineAtMs }),
-    signal,
+    get signal() {
+      return cancellation.signal;
+    },
   };
 }
 

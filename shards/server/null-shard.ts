@@ -86,7 +86,7 @@ function createService(answerer: LookupAnswerer, log: Logger): UntypedServiceImp
   const { sampleCountMax, valueCountMax } = SHARD_DEFAULTS;
   return {
     Lookup: unaryHandler<LookupRequestMessage, WireReply>(log, (request) =>
-      answerer.lookup(request, new AbortController().signal),
+      answerer.lookup(request, new AbortController()),
     ),
     Describe: unaryHandler(log, async () => ({
       ...{ shardId: "null", modelHash: NULL_MODEL_HASH, modelName: "null", modelVersion: "1" },

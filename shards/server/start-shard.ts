@@ -144,7 +144,7 @@ function createService(
     Lookup: unaryHandler<LookupRequestMessage, WireReply>(log, (request, call) => {
       const controller = new AbortController();
       call.on("cancelled", () => controller.abort());
-      return desk.lookup(request, controller.signal);
+      return desk.lookup(request, controller);
     }),
     Describe: unaryHandler<{ withCounters: boolean }, WireDescription>(
       log,

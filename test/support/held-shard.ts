@@ -36,7 +36,7 @@ export const HELD_MODEL_HASH = "held";
 export async function startHeldShard(partitionIds: readonly string[] = []): Promise<HeldShard> {
   const log = createLog("held-shard", "silent");
   const lookups: HeldLookup[] = [];
-  const lookup = (wire: LookupRequestMessage, signal: AbortSignal): Promise<WireReply> =>
+  const lookup = (wire: LookupRequestMessage, { signal }: Cancellation): Promise<WireReply> =>
     new Promise((resolve, reject) => {
       const answer = (pooled = new Uint8Array(0)): void =>
         resolve({
