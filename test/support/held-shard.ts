@@ -4,6 +4,7 @@ import { startGrpcServer } from "../../lib/rpc/grpc-server.js";
 import { loadProto, serviceOf } from "../../lib/rpc/load-proto.js";
 import type { LookupRequestMessage } from "../../lib/rpc/lookup-codec.js";
 import { unaryHandler } from "../../lib/rpc/unary-handler.js";
+import type { Cancellation } from "../../shards/server/cancellation.js";
 import {
   LOOKUP_STREAM_PATH,
   SHARD_SERVICE,
