@@ -2,11 +2,11 @@ import { setImmediate as onNextTurn } from "node:timers";
 import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardStore } from "../store/shard-store.js";
-import { BlockWait, type PendingBlock } from "./block-wait.js";
-import type { PartitionWants } from "./lookup-job.js";
+import { BlockWait } from "./block-wait.js";
 import type { LookupRequest } from "./lookup-request.js";
-import { copyWantedRows, type WantedBlock } from "./missed-rows.js";
-import type { PartitionCache } from "./partition-cache.js";
+import { copyWantedRows, type WantedBlocks } from "./missed-rows.js";
+import { NO_TAKER, PendingBlocks } from "./pending-blocks.js";
+import { ReadQueue } from "./read-queue.js";
 import type { ReadChunk } from "./readers/block-reader.js";
 import { ReaderPool, type ReaderPoolOptions } from "./readers/reader-pool.js";
 
@@ -24,6 +24,9 @@ const INLINE_MS_MAX = 0.05;
 /** What a block read is taken to cost before one was timed: the page cache has it. */
 const WARM_READ_MS = 0.006;
 
+/** Blocks this thread reads between two looks at the clock. */
+const READS_PER_LOOK = 4;
+
 const PRUNE_LENGTH_MIN = 16_384;
 
 /** Weight of the newest timing in the running mean. */
@@ -37,11 +40,11 @@ const TIMING_WEIGHT = 0.2;
 export class BlockFetcher {
   readonly #store: ShardStore;
   readonly #clock: Clock;
-  readonly #readers: ReaderPool<PendingBlock>;
+  readonly #readers: ReaderPool;
   /** Blocks that are to be read or being read. */
-  readonly #pendingById = new Map<number, PendingBlock>();
-  /** Blocks that nobody reads yet, in the order asked for. */
-  #queue: PendingBlock[] = [];
+  readonly #pending = new PendingBlocks();
+  /** Those that nobody reads yet. */
+  readonly #queue = new ReadQueue();
   /** Length of the queue at which blocks are looked for that nobody waits for any more. */
   #pruneAt = PRUNE_LENGTH_MIN;
   /** Running mean of what a block read takes. */
@@ -69,14 +72,14 @@ export class BlockFetcher {
    * @throws ShardpoolError BLOCK_CORRUPT or FILE_CORRUPT, DEADLINE_EXCEEDED or CALL_CANCELLED as the
    * request says, READER_FAILED, SERVER_DRAINING after `close`.
    */
-  fetch(wants: readonly PartitionWants[], request: LookupRequest): Promise<void> {
+  fetch(wants: readonly WantedBlocks[], request: LookupRequest): Promise<void> {
     return new Promise((resolve, reject) => {
-      const blockCount = wants.reduce((sum, { blocks }) => sum + blocks.length, 0);
-      const wait = new BlockWait(request, blockCount, this.#clock, resolve, reject);
-      if (this.#isClosed) wait.fail(closingError());
-      for (const { cache, blocks } of wants) {
-        for (const wanted of blocks) this.#enqueue(cache, wanted, wait);
+      const wait = new BlockWait(request, blockCountOf(wants), this.#clock, resolve, reject);
+      if (this.#isClosed) {
+        wait.fail(closingError());
+        return;
       }
+      for (const wanted of wants) this.#enqueue(wanted, wait);
       if (this.#queue.length > this.#pruneAt) this.#prune();
       this.#pump();
       // Whoever has its blocks by now needs no timer.
@@ -84,29 +87,53 @@ export class BlockFetcher {
     });
   }
 
+  /**
+   * Does what `fetch` does before it returns, when the wanted blocks are so few and come so quickly
+   * that whatever it takes to wait would cost more.
+   *
+   * @returns Whether it did.
+   * @throws ShardpoolError BLOCK_CORRUPT, FILE_CORRUPT or SERVER_DRAINING.
+   */
+  fetchAtOnce(wants: readonly WantedBlocks[]): boolean {
+    const count = blockCountOf(wants);
+    if (count === 0 || count * this.#readMs > INLINE_MS_MAX || wants.some(isPending)) return false;
+    if (this.#isClosed) throw closingError();
+    const startMs = this.#clock.nowMs();
+    for (const wanted of wants) {
+      const { cache, blocks, firstCopies } = wanted;
+      for (let i = 0; i < blocks.length; i++) {
+        const rows = this.#store.readBlock(cache.partition, blocks[i]!);
+        cache.countBlockRead();
+        copyWantedRows(wanted, i, rows, 0);
+        cache.admit(blocks[i]!, rows, 0, firstCopies[i + 1]! - firstCopies[i]!);
+      }
+    }
+    this.#timed((this.#clock.nowMs() - startMs) / count);
+    return true;
+  }
+
   /** Ends every wait; nothing is read afterwards. */
   close(): void {
     this.#isClosed = true;
     this.#readers.close();
-    const error = closingError();
-    for (const { takers } of this.#pendingById.values()) {
-      for (const { wait } of takers) wait.fail(error);
-    }
-    this.#pendingById.clear();
-    this.#queue = [];
+    this.#pending.failAll(closingError());
+    this.#queue.clear();
   }
 
-  #enqueue(cache: PartitionCache, wanted: WantedBlock, wait: BlockWait): void {
-    const id = cache.partition.firstBlock + wanted.block;
-    const pending = this.#pendingById.get(id);
-    if (pending) {
-      pending.takers.push({ wait, wanted });
-      return;
+  #enqueue(wanted: WantedBlocks, wait: BlockWait): void {
+    const wants = { wait, wanted };
+    const { cache, blocks } = wanted;
+    for (let i = 0; i < blocks.length; i++) {
+      // A lookup may have waited for its turn since it missed the block.
+      const rows = cache.rowsInSlotOf(blocks[i]!);
+      if (rows !== undefined) {
+        copyWantedRows(wanted, i, rows, 0);
+        wait.blockCame();
+        continue;
+      }
+      const pending = this.#pending.add(wants, i);
+      if (pending !== undefined) this.#queue.push(pending);
     }
-    const { partition } = cache;
-    const added = { id, cache, partition, block: wanted.block, takers: [{ wait, wanted }] };
-    this.#pendingById.set(id, added);
-    this.#queue.push(added);
   }
 
   /** Gets whatever is queued read, as far as there is somebody to read it. */
@@ -126,50 +153,58 @@ export class BlockFetcher {
     const room = this.#readers.roomCount;
     if (room === 0) return;
     const { chunkBlocks } = this.#readers;
-    const reads = this.#takeFromQueue(room * chunkBlocks).sort((a, b) => a.id - b.id);
+    const reads = this.#takeFromQueue(room * chunkBlocks);
+    this.#pending.sortByPlace(reads);
     // As many chunks as it pays to wake readers for; each is a run of neighbours in the file.
     const paying = Math.ceil((reads.length * this.#readMs) / INLINE_MS_MAX);
     const chunkCount = Math.max(Math.ceil(reads.length / chunkBlocks), Math.min(room, paying));
     const share = Math.ceil(reads.length / Math.max(1, chunkCount));
     for (let from = 0; from < reads.length; from += share) {
-      this.#readers.submit(reads.slice(from, from + share));
+      const tags = reads.slice(from, from + share);
+      this.#readers.submit({ tags, blocks: this.#pending.placesOf(tags) });
     }
   }
 
   /** The first blocks of the queue; what nobody waits for any more is dropped. */
-  #takeFromQueue(countMax: number): PendingBlock[] {
-    const taken: PendingBlock[] = [];
-    let seen = 0;
-    while (seen < this.#queue.length && taken.length < countMax) {
-      const pending = this.#queue[seen++]!;
-      if (this.#isWanted(pending)) taken.push(pending);
-      else this.#pendingById.delete(pending.id);
+  #takeFromQueue(countMax: number): number[] {
+    const nowMs = this.#clock.nowMs();
+    const taken: number[] = [];
+    while (taken.length < countMax && this.#queue.length > 0) {
+      const pending = this.#queue.shift();
+      if (this.#isWanted(pending, nowMs)) taken.push(pending);
+      else this.#pending.remove(pending);
     }
-    this.#queue.splice(0, seen);
     return taken;
   }
 
   /** Without it, lookups that give up while the disk stands still would fill the memory. */
   #prune(): void {
-    const queue = this.#queue;
-    this.#queue = [];
-    for (const pending of queue) {
-      if (this.#isWanted(pending)) this.#queue.push(pending);
-      else this.#pendingById.delete(pending.id);
+    const nowMs = this.#clock.nowMs();
+    for (let left = this.#queue.length; left > 0; left--) {
+      const pending = this.#queue.shift();
+      if (this.#isWanted(pending, nowMs)) this.#queue.push(pending);
+      else this.#pending.remove(pending);
     }
     this.#pruneAt = Math.max(PRUNE_LENGTH_MIN, 2 * this.#queue.length);
   }
 
-  #isWanted({ takers }: PendingBlock): boolean {
-    const nowMs = this.#clock.nowMs();
-    // All of them, so that each that is to be given up is.
-    return takers.filter(({ wait }) => wait.isWorthIt(nowMs)).length > 0;
+  #isWanted(pending: number, nowMs: number): boolean {
+    let isWanted = false;
+    // All takers, so that each that is to be given up is.
+    for (let taker = pending; taker !== NO_TAKER; taker = this.#pending.nextTaker(taker)) {
+      if (this.#pending.wantsOf(taker).wait.isWorthIt(nowMs)) isWanted = true;
+    }
+    return isWanted;
   }
 
-  #takeChunk({ reads, readMs, rowsOf }: ReadChunk<PendingBlock>): void {
+  #takeChunk({ tags, readMs, errorOf, rows, startOf }: ReadChunk): void {
     if (this.#isClosed) return;
-    if (readMs !== undefined) this.#timed(readMs / reads.length);
-    for (const [index, pending] of reads.entries()) this.#handOut(pending, rowsOf(index));
+    if (readMs !== undefined) this.#timed(readMs / tags.length);
+    for (let i = 0; i < tags.length; i++) {
+      const error = errorOf(i);
+      if (error) this.#fail(tags[i]!, error);
+      else this.#handOut(tags[i]!, rows, startOf(i));
+    }
     this.#pump();
   }
 
@@ -178,12 +213,11 @@ export class BlockFetcher {
     const endMs = startMs + SLICE_MS;
     let count = 0;
     let nowMs = startMs;
-    while (nowMs < endMs) {
-      const [pending] = this.#takeFromQueue(1);
-      if (pending === undefined) break;
-      this.#handOut(pending, this.#read(pending));
+    while (nowMs < endMs && this.#queue.length > 0) {
+      const reads = this.#takeFromQueue(READS_PER_LOOK);
+      for (const pending of reads) this.#readNow(pending);
       nowMs = this.#clock.nowMs();
-      count++;
+      count += reads.length;
     }
     if (count > 0) this.#timed((nowMs - startMs) / count);
     if (this.#queue.length === 0 || this.#isClosed) return;
@@ -194,36 +228,56 @@ export class BlockFetcher {
     });
   }
 
-  #read({ partition, block }: PendingBlock): Uint8Array | ShardpoolError {
+  #readNow(pending: number): void {
+    const { cache } = this.#pending.wantsOf(pending).wanted;
+    let rows: Uint8Array;
     try {
-      return this.#store.readBlock(partition, block);
+      rows = this.#store.readBlock(cache.partition, this.#pending.blockOf(pending));
     } catch (error) {
-      if (error instanceof ShardpoolError) return error;
-      throw error;
-    }
-  }
-
-  #handOut(pending: PendingBlock, outcome: Uint8Array | ShardpoolError): void {
-    const { id, cache, block, takers } = pending;
-    this.#pendingById.delete(id);
-    if (outcome instanceof ShardpoolError) {
-      for (const { wait } of takers) wait.fail(outcome);
+      if (!(error instanceof ShardpoolError)) throw error;
+      this.#fail(pending, error);
       return;
     }
-    cache.countBlockRead();
+    this.#handOut(pending, rows, 0);
+  }
+
+  /** @param rows The block's rows from byte `start` on. */
+  #handOut(pending: number, rows: Uint8Array, start: number): void {
+    const { cache } = this.#pending.wantsOf(pending).wanted;
+    const block = this.#pending.blockOf(pending);
     let rowReads = 0;
-    for (const { wait, wanted } of takers) {
-      rowReads += wanted.copies.length / 2;
+    for (let taker = pending; taker !== NO_TAKER; taker = this.#pending.nextTaker(taker)) {
+      const { wait, wanted } = this.#pending.wantsOf(taker);
+      const index = this.#pending.indexOf(taker);
+      rowReads += wanted.firstCopies[index + 1]! - wanted.firstCopies[index]!;
       if (wait.isSettled) continue;
-      copyWantedRows(wanted, outcome, cache.partition.rowBytes);
+      copyWantedRows(wanted, index, rows, start);
       wait.blockCame();
     }
-    cache.admit(block, outcome, rowReads);
+    this.#pending.remove(pending);
+    cache.countBlockRead();
+    cache.admit(block, rows, start, rowReads);
+  }
+
+  #fail(pending: number, error: ShardpoolError): void {
+    for (let taker = pending; taker !== NO_TAKER; taker = this.#pending.nextTaker(taker)) {
+      this.#pending.wantsOf(taker).wait.fail(error);
+    }
+    this.#pending.remove(pending);
   }
 
   #timed(readMs: number): void {
     this.#readMs += TIMING_WEIGHT * (readMs - this.#readMs);
   }
+}
+
+function blockCountOf(wants: readonly WantedBlocks[]): number {
+  return wants.reduce((sum, { blocks }) => sum + blocks.length, 0);
+}
+
+/** Whether one of the blocks is to be read for somebody already. */
+function isPending({ cache, blocks }: WantedBlocks): boolean {
+  return blocks.some((block) => cache.pendingOf(block) !== undefined);
 }
 
 function closingError(): ShardpoolError {

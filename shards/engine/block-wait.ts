@@ -1,17 +1,6 @@
 import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
 import type { LookupRequest } from "./lookup-request.js";
-import type { WantedBlock } from "./missed-rows.js";
-import type { PartitionCache } from "./partition-cache.js";
-import type { BlockRead } from "./readers/block-reader.js";
-
-/** A block that is to be read, once, for everyone who waits for it. */
-export interface PendingBlock extends BlockRead {
-  /** Its number in the store. */
-  readonly id: number;
-  readonly cache: PartitionCache;
-  readonly takers: { readonly wait: BlockWait; readonly wanted: WantedBlock }[];
-}
 
 /** Longest that a timer of Node's takes. */
 const TIMER_MS_MAX = 2 ** 31 - 1;

@@ -16,10 +16,11 @@ import { BlockFetcher } from "./block-fetcher.js";
 import { reasonToGiveUp } from "./block-wait.js";
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from "./engine-limits.js";
 import { plannedPartitions, sharedOut } from "./held-partitions.js";
-import { LookupJob, type PartitionWants } from "./lookup-job.js";
+import { LookupJob } from "./lookup-job.js";
 import { type LookupReply, type LookupRequest, validateLookup } from "./lookup-request.js";
 import { LookupTally } from "./lookup-tally.js";
 import { layOutMemory } from "./memory-layout.js";
+import { MissingValues, type WantedBlocks } from "./missed-rows.js";
 import { type PartitionCache, slotBytesOf } from "./partition-cache.js";
 import { type PreloadProgress, preloadCaches } from "./preload.js";
 import { readerPoolBytesOf } from "./readers/reader-pool.js";
@@ -218,6 +219,7 @@ class Lookups {
   readonly #clock: Clock;
   readonly #room: WaitingRoom;
   readonly #accesses: AccessCounter | undefined;
+  readonly #missing = new MissingValues();
 
   constructor(
     caches: readonly PartitionCache[],
@@ -238,15 +240,23 @@ class Lookups {
     const pooledCount = validateLookup(request, this.#caches, this.#limits);
     this.#accesses?.count(request);
     const tally = new LookupTally(this.#limits.missedBytesMax, this.#clock);
-    const job = new LookupJob(request, this.#caches, pooledCount, tally);
-    const wants = job.advance(this.#room.hasRoom);
+    const job = new LookupJob(request, this.#caches, pooledCount, tally, this.#missing);
+    let wants = job.advance(this.#room.hasRoom);
+    if (wants !== undefined && this.#fetchAtOnce(job, wants)) wants = job.advance(true);
     return wants === undefined ? job.reply() : this.#waitForBlocks(job, wants);
   }
 
-  async #waitForBlocks(
-    job: LookupJob,
-    firstWants: readonly PartitionWants[],
-  ): Promise<LookupReply> {
+  /** What a lookup that misses little does: it is done with before others get a turn. */
+  #fetchAtOnce({ request, tally }: LookupJob, wants: readonly WantedBlocks[]): boolean {
+    if (wants.length === 0) return false;
+    const error = reasonToGiveUp(request, this.#clock.nowMs());
+    if (error) throw error;
+    if (!this.#fetcher.fetchAtOnce(wants)) return false;
+    tally.blocksCame(wants);
+    return true;
+  }
+
+  async #waitForBlocks(job: LookupJob, firstWants: readonly WantedBlocks[]): Promise<LookupReply> {
     const { request, tally } = job;
     await this.#room.enter();
     try {
@@ -256,9 +266,8 @@ class Lookups {
       while (wants !== undefined) {
         const error = reasonToGiveUp(request, this.#clock.nowMs());
         if (error) throw error;
-        tally.blocksRead += wants.reduce((sum, { blocks }) => sum + blocks.length, 0);
         await this.#fetcher.fetch(wants, request);
-        tally.ssdLap();
+        tally.blocksCame(wants);
         wants = job.advance(true);
       }
       return job.reply();

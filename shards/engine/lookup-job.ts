@@ -1,15 +1,9 @@
 import { REPLY_ROOM_BYTES } from "../../lib/rpc/lookup-codec.js";
 import type { LookupReply, LookupRequest } from "./lookup-request.js";
 import type { LookupTally } from "./lookup-tally.js";
-import type { WantedBlock } from "./missed-rows.js";
+import type { MissingValues, WantedBlocks } from "./missed-rows.js";
 import type { PartitionCache } from "./partition-cache.js";
 import { SegmentJob } from "./segment-job.js";
-
-/** Blocks of one partition that a lookup waits for. */
-export interface PartitionWants {
-  readonly cache: PartitionCache;
-  readonly blocks: readonly WantedBlock[];
-}
 
 /**
  * One lookup on its way. `advance` sums what is at hand, each segment up to its first missing row,
@@ -28,6 +22,7 @@ export class LookupJob {
     caches: readonly PartitionCache[],
     pooledCount: number,
     tally: LookupTally,
+    missing: MissingValues,
   ) {
     this.request = request;
     this.tally = tally;
@@ -38,7 +33,7 @@ export class LookupJob {
       const end = start + segment.lengths.length * cache.columnCount;
       const sums = this.#pooled.subarray(start, end);
       start = end;
-      return new SegmentJob(segment, cache, sums, tally);
+      return new SegmentJob(segment, cache, sums, tally, missing);
     });
   }
 
@@ -48,14 +43,16 @@ export class LookupJob {
    * @param mayWant With false, it only sums: nothing is copied for it, and it names no blocks.
    * @returns What it waits for; nothing when it is done.
    */
-  advance(mayWant: boolean): readonly PartitionWants[] | undefined {
+  advance(mayWant: boolean): readonly WantedBlocks[] | undefined {
     const unfinished: SegmentJob[] = [];
-    const wants: PartitionWants[] = [];
+    const wants: WantedBlocks[] = [];
     for (const segmentJob of this.#unfinished) {
-      const blocks = segmentJob.advance(mayWant);
-      if (blocks === undefined) continue;
+      // Rows that pass the bound are left for the next pass; the first segment always gets further.
+      const isBoundReached = wants.length > 0 && this.tally.missedBytesLeft <= 0;
+      const wanted = segmentJob.advance(mayWant && !isBoundReached);
+      if (wanted === undefined) continue;
       unfinished.push(segmentJob);
-      wants.push({ cache: segmentJob.cache, blocks });
+      if (wanted !== "none") wants.push(wanted);
     }
     this.#unfinished = unfinished;
     return unfinished.length === 0 ? undefined : wants;

@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/clock.js";
+import type { WantedBlocks } from "./missed-rows.js";
 
 /** What a lookup counts on its way, and the bounds its segments share. */
 export class LookupTally {
@@ -37,8 +38,9 @@ export class LookupTally {
     this.queueMs += this.#lap();
   }
 
-  /** Books the time since the last lap as waiting for blocks. */
-  ssdLap(): void {
+  /** Books the time since the last lap as waiting for blocks, which came. */
+  blocksCame(wants: readonly WantedBlocks[]): void {
+    for (const { blocks } of wants) this.blocksRead += blocks.length;
     this.ssdMs += this.#lap();
   }
 

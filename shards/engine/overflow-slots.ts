@@ -24,6 +24,12 @@ export class OverflowSlots {
     this.#memoryOf(slot).set(rows, this.#startOf(slot));
   }
 
+  /** The bytes of a slot, where they lie. */
+  rowsOf(slot: number): Uint8Array {
+    const start = this.#startOf(slot);
+    return this.#memoryOf(slot).subarray(start, start + this.#slotBytes);
+  }
+
   /** Copies `byteCount` bytes of a slot from `offset` on. */
   copyTo(out: Uint8Array, at: number, slot: number, offset: number, byteCount: number): void {
     const from = this.#startOf(slot) + offset;

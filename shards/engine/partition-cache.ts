@@ -1,6 +1,11 @@
 import { LRUCache } from "lru-cache";
 import { type PoolKernels, poolKernelsFor } from "../kernels/kernels.js";
-import { columnCountOf, rowCountOf, type StoredPartition } from "../store/store-catalog.js";
+import {
+  blockRowBytesOf,
+  columnCountOf,
+  rowCountOf,
+  type StoredPartition,
+} from "../store/store-catalog.js";
 import {
   type Admission,
   type AdmissionPolicy,
@@ -12,6 +17,9 @@ import type { KernelMemory, Slab, SlabLayout } from "./slab.js";
 
 /** lru-cache's own memory an entry; measured. */
 export const LRU_ENTRY_BYTES = 77;
+
+/** In the index of blocks: not in memory. What lies below names the block's pending read. */
+const ABSENT = -1;
 
 /** Blocks an eviction may find used since the LRU last heard of them before one has to go anyway. */
 const SECOND_CHANCES_MAX = 64;
@@ -140,7 +148,7 @@ export class PartitionCache {
     this.#overflow = overflow;
     this.#placement = placement;
     this.#rowsShift = Math.log2(partition.rowsPerBlock);
-    this.#slotByBlock = new Int32Array(buffer, slotByBlockPtr, partition.blockCount).fill(-1);
+    this.#slotByBlock = new Int32Array(buffer, slotByBlockPtr, partition.blockCount).fill(ABSENT);
     this.#usesBySlot = new Uint32Array(buffer, usesBySlotPtr, slotCount);
     this.#toldUsesBySlot = new Uint32Array(slotCount);
     // Slots are taken from the last to the first, as preloading takes blocks: the hottest ones come to
@@ -169,7 +177,33 @@ export class PartitionCache {
   }
 
   isResident(block: number): boolean {
-    return this.#order === "row-id" || this.#slotByBlock[block] !== -1;
+    return this.#order === "row-id" || this.#slotByBlock[block]! >= 0;
+  }
+
+  /** The rows of a block that has a slot, where they lie. */
+  rowsInSlotOf(block: number): Uint8Array | undefined {
+    const slot = this.#slotByBlock[block]!;
+    if (slot < 0) return undefined;
+    const { slabSlotCount, slotsPtr } = this.#areas;
+    if (slot >= slabSlotCount) return this.#overflow!.rowsOf(slot - slabSlotCount);
+    const start = slotsPtr + slot * slotBytesOf(this.partition);
+    return this.slab.bytes.subarray(start, start + slotBytesOf(this.partition));
+  }
+
+  /** The read of an absent block that `setPending` has noted, if it is under way. */
+  pendingOf(block: number): number | undefined {
+    const slot = this.#slotByBlock[block]!;
+    return slot < ABSENT ? ABSENT - 1 - slot : undefined;
+  }
+
+  /** Notes that a block which is absent is being read. @param pending A number from 0 up. */
+  setPending(block: number, pending: number): void {
+    this.#slotByBlock[block] = ABSENT - 1 - pending;
+  }
+
+  /** The block's read is over. Nothing happens when another one was noted since. */
+  clearPending(block: number, pending: number): void {
+    if (this.pendingOf(block) === pending) this.#slotByBlock[block] = ABSENT;
   }
 
   /** Whether its rows can lie in row-id order: the slab has room for all of them. */
@@ -322,14 +356,16 @@ export class PartitionCache {
    * Offers a block that was read. It comes in when a slot is free or the admission policy finds it worth
    * more than the block that would leave; a pinned block always does, and stays.
    *
+   * @param rows The block's rows from byte `start` on.
    * @param rowReads Rows of it that lookups wanted.
    */
-  admit(block: number, rows: Uint8Array, rowReads: number): void {
+  admit(block: number, rows: Uint8Array, start: number, rowReads: number): void {
     if (this.slotCount === 0 || this.#order === "filling" || this.isResident(block)) return;
     const isPinned = block < this.pinnedBlockCount;
     if (!isPinned && !this.#makeRoom(block, rowReads)) return;
     const slot = this.#freeSlots[--this.#freeCount]!;
-    this.#writeSlot(slot, rows);
+    const end = start + blockRowBytesOf(this.partition, block);
+    this.#writeSlot(slot, rows.subarray(start, end));
     this.#slotByBlock[block] = slot;
     this.#usesBySlot[slot] = 0;
     this.#toldUsesBySlot[slot] = 0;
@@ -375,13 +411,13 @@ export class PartitionCache {
 
   /** @returns How many slots there are. */
   #freeAll(): number {
-    this.#slotByBlock.fill(-1);
+    this.#slotByBlock.fill(ABSENT);
     for (let slot = 0; slot < this.slotCount; slot++) this.#freeSlots[slot] = slot;
     return this.slotCount;
   }
 
   #handBack(slot: number, block: number): void {
-    this.#slotByBlock[block] = -1;
+    this.#slotByBlock[block] = ABSENT;
     this.#freeSlots[this.#freeCount++] = slot;
   }
 }

@@ -49,7 +49,7 @@ export async function preloadCaches(
       if (cache.isResident(block)) continue;
       if (cache.isFull || isStopped()) break;
       const rows = readBlock(cache, block);
-      if (rows) cache.admit(block, rows, 0);
+      if (rows) cache.admit(block, rows, 0, 0);
       if (blocksRead % BLOCKS_PER_TURN === 0) await nextTurn();
     }
   }

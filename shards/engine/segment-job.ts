@@ -1,6 +1,11 @@
 import type { LookupSegment } from "./lookup-request.js";
 import type { LookupTally } from "./lookup-tally.js";
-import { type MissedRows, MissingValues, NO_MISSED_ROWS, type WantedBlock } from "./missed-rows.js";
+import {
+  type MissedRows,
+  type MissingValues,
+  NO_MISSED_ROWS,
+  type WantedBlocks,
+} from "./missed-rows.js";
 import type { PartitionCache } from "./partition-cache.js";
 
 /**
@@ -11,6 +16,7 @@ export class SegmentJob {
   readonly cache: PartitionCache;
   readonly #segment: LookupSegment;
   readonly #tally: LookupTally;
+  readonly #missing: MissingValues;
   /** `[bags][columns]`, this segment's part of the answer. */
   readonly #sums: Float32Array;
   /** Values summed so far. */
@@ -28,7 +34,9 @@ export class SegmentJob {
     cache: PartitionCache,
     sums: Float32Array,
     tally: LookupTally,
+    missing: MissingValues,
   ) {
+    this.#missing = missing;
     this.#segment = segment;
     this.cache = cache;
     this.#sums = sums;
@@ -40,9 +48,9 @@ export class SegmentJob {
    * Sums what is at hand.
    *
    * @param mayWant With false, it only sums.
-   * @returns The blocks it waits for; nothing when it is done.
+   * @returns The blocks it waits for, "none" when it may not want any; nothing when it is done.
    */
-  advance(mayWant: boolean): readonly WantedBlock[] | undefined {
+  advance(mayWant: boolean): WantedBlocks | "none" | undefined {
     if (!this.#isStarted) {
       if (this.#fitsScratch() && this.#poolWhole()) return undefined;
       this.#sums.fill(0);
@@ -81,7 +89,7 @@ export class SegmentJob {
   }
 
   /** Sums in parts that fit the scratch areas, up to the first row that is not at hand. */
-  #poolInParts(mayWant: boolean): readonly WantedBlock[] | undefined {
+  #poolInParts(mayWant: boolean): WantedBlocks | "none" | undefined {
     const { values, weights } = this.#segment;
     const { scratch, float32 } = this.cache.slab;
     while (this.#cursor < values.length) {
@@ -94,7 +102,7 @@ export class SegmentJob {
       this.#poolBags(stop);
       this.#tally.poolLap();
       if (missNumber < missCount && !isRoomShort) {
-        if (!mayWant) return [];
+        if (!mayWant) return "none";
         const wanted = this.#wantFrom(from, to, missNumber, missCount, keptFrom);
         this.#tally.memoryLap();
         return wanted;
@@ -154,13 +162,20 @@ export class SegmentJob {
     const misses = scratch.missesPtr >> 2;
     const positions = scratch.positionsPtr >> 2;
     const rowsEnd = scratch.rowsPtr + scratch.rowBytes;
-    let rowPtr = scratch.rowsPtr;
     let held = 0;
+    while (held < valueIndices.length && valueIndices[held]! < from) held++;
+    const bulkFrom = held;
+    const bulkTo = bulkFrom + this.#copyHeldRows(bulkFrom);
+    let rowPtr = scratch.rowsPtr + (bulkTo - bulkFrom) * rowBytes;
     for (let i = 0; i < missCount; i++) {
       const offset = uint32[misses + i]!;
-      const position = uint32[positions + offset]!;
       // A held row is left out when its block has come into memory since.
       while (held < valueIndices.length && valueIndices[held]! < from + offset) held++;
+      if (held < bulkTo && valueIndices[held] === from + offset) {
+        uint32[addresses + offset] = scratch.rowsPtr + (held - bulkFrom) * rowBytes;
+        continue;
+      }
+      const position = uint32[positions + offset]!;
       const isHeld = valueIndices[held] === from + offset;
       const isAtHand = isHeld || this.cache.isInOverflow(position);
       if (!isAtHand || rowPtr + rowBytes > rowsEnd) {
@@ -173,6 +188,23 @@ export class SegmentJob {
     }
     while (held < valueIndices.length && valueIndices[held]! < to) held++;
     return { stop: to, missNumber: missCount, keptFrom: held, isRoomShort: false };
+  }
+
+  /**
+   * Copies held rows to the start of the area for rows, from one on as many as it holds, at once. Where
+   * rows in overflow have to share the area with them, they go one by one.
+   *
+   * @returns How many.
+   */
+  #copyHeldRows(from: number): number {
+    const { scratch, bytes } = this.cache.slab;
+    const { valueIndices, rows } = this.#missed;
+    const { rowBytes } = this.cache.partition;
+    if (this.cache.hasOverflow) return 0;
+    const count = Math.min(valueIndices.length - from, Math.floor(scratch.rowBytes / rowBytes));
+    if (count > 0)
+      bytes.set(rows.subarray(from * rowBytes, (from + count) * rowBytes), scratch.rowsPtr);
+    return count;
   }
 
   /** Sums values from the cursor to `stop`, whose addresses start the addresses area. */
@@ -222,34 +254,29 @@ export class SegmentJob {
     missNumber: number,
     missCount: number,
     keptFrom: number,
-  ): readonly WantedBlock[] {
-    const { rowBytes } = this.cache.partition;
-    const missing = new MissingValues(this.#missed, keptFrom, rowBytes);
+  ): WantedBlocks {
+    const missing = this.#missing;
+    missing.begin(this.#missed, keptFrom, this.cache.partition.rowBytes);
     const bytesMax = this.#tally.missedBytesLeft + this.#missed.rows.length;
     let first = missNumber;
     let partFrom = from;
     let partTo = to;
     let count = missCount;
-    while (this.#addMissing(missing, partFrom, first, count, bytesMax)) {
+    while (this.#addMissing(partFrom, first, count, bytesMax)) {
       if (partTo === this.#segment.values.length) break;
       partFrom = partTo;
       partTo = Math.min(this.#segment.values.length, partFrom + this.cache.slab.scratch.valueCount);
       first = 0;
       count = this.#resolve(partFrom, partTo);
     }
-    const { missed, blocks } = missing.plan();
+    const { missed, wanted } = missing.plan(this.cache);
     this.#hold(missed);
-    return blocks;
+    return wanted;
   }
 
   /** @returns False when the bound is reached. */
-  #addMissing(
-    missing: MissingValues,
-    from: number,
-    firstMiss: number,
-    missCount: number,
-    bytesMax: number,
-  ): boolean {
+  #addMissing(from: number, firstMiss: number, missCount: number, bytesMax: number): boolean {
+    const missing = this.#missing;
     const { scratch, uint32 } = this.cache.slab;
     const misses = scratch.missesPtr >> 2;
     const positions = scratch.positionsPtr >> 2;

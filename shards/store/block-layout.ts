@@ -22,8 +22,9 @@ export function sealBlock(sealed: Buffer, blockId: number): void {
   sealed.writeUInt32LE(crc32(sealed.subarray(0, rowBytes), blockId >>> 0), rowBytes);
 }
 
-/** Whether a sealed block is what `sealBlock` made for this id. */
-export function isBlockIntact(sealed: Buffer, blockId: number, rowBytes: number): boolean {
-  if (sealed.length !== rowBytes + BLOCK_CRC_BYTES) return false;
-  return sealed.readUInt32LE(rowBytes) === crc32(sealed.subarray(0, rowBytes), blockId >>> 0);
+/** The rows of a sealed block, when it is what `sealBlock` made for this id. */
+export function intactRows(sealed: Buffer, blockId: number, rowBytes: number): Buffer | undefined {
+  if (sealed.length !== rowBytes + BLOCK_CRC_BYTES) return undefined;
+  const rows = sealed.subarray(0, rowBytes);
+  return sealed.readUInt32LE(rowBytes) === crc32(rows, blockId >>> 0) ? rows : undefined;
 }

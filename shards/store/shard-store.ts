@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { parseConfig } from "../../lib/config.js";
 import { fromFileError, ShardpoolError } from "../../lib/errors.js";
-import { isBlockIntact } from "./block-layout.js";
+import { intactRows } from "./block-layout.js";
 import { runBytesOf, runIdOf } from "./row-class-runs.js";
 import { fromSqliteError } from "./sqlite-error.js";
 import {
@@ -113,18 +113,16 @@ function createStore(db: Database.Database, path: string, catalog: StoreCatalog)
       const id = partition.firstBlock + block;
       const rowBytes = blockRowBytesOf(partition, block);
       const sealed = readSealed(selectBlock, id, path);
-      if (sealed !== undefined && isBlockIntact(sealed, id, rowBytes)) {
-        return sealed.subarray(0, rowBytes);
-      }
+      const rows = sealed && intactRows(sealed, id, rowBytes);
+      if (rows !== undefined) return rows;
       throw corrupt(path, `block ${id}`, partition);
     },
     readRowClasses: (partition, run) => {
       const id = runIdOf(partition, run);
       const bytes = runBytesOf(partition, run);
       const sealed = readSealed(selectRun, id, path);
-      if (sealed !== undefined && isBlockIntact(sealed, id, bytes)) {
-        return sealed.subarray(0, bytes);
-      }
+      const lines = sealed && intactRows(sealed, id, bytes);
+      if (lines !== undefined) return lines;
       throw corrupt(path, `run ${id} of row classes`, partition);
     },
     close: () => db.close(),

@@ -1,21 +1,24 @@
 import { Worker } from "node:worker_threads";
 import { ShardpoolError } from "../../../lib/errors.js";
-import type { StoredPartition } from "../../store/store-catalog.js";
-import { blockRowBytesOf } from "../../store/store-catalog.js";
 import { CHUNKS_PER_READER, ReaderMemory, type ReaderShape } from "./reader-memory.js";
 import type { ReaderMessage, ReaderStart } from "./reader-thread.js";
 
-/** A block that somebody wants read. */
-export interface BlockRead {
-  readonly partition: StoredPartition;
-  readonly block: number;
+/** Blocks to be read in one go. */
+export interface ChunkReads {
+  /** What the submitter knows the blocks by. */
+  readonly tags: readonly number[];
+  /** `[n][2]`: number of the partition in the store, block. */
+  readonly blocks: Int32Array;
 }
 
-/** How a chunk went: for each of its reads the rows, or why there are none. */
-export interface ReadChunk<Read extends BlockRead> {
-  readonly reads: readonly Read[];
-  /** The reader's memory: copied before `onChunk` returns, or lost. */
-  rowsOf(index: number): Uint8Array | ShardpoolError;
+/** How a chunk went. */
+export interface ReadChunk {
+  readonly tags: readonly number[];
+  /** Why there are no rows of a read, if so. */
+  errorOf(index: number): ShardpoolError | undefined;
+  /** The reader's memory, in which the rows of a read start at `startOf`: copied before `onChunk` returns, or lost. */
+  readonly rows: Uint8Array;
+  startOf(index: number): number;
   /** What reading took, all blocks together; undefined when the reader came to grief. */
   readonly readMs: number | undefined;
 }
@@ -32,11 +35,11 @@ export interface BlockReaderOptions {
 const READER_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
 
 /** One reader thread, with its own connection to the store. */
-export class BlockReader<Read extends BlockRead> {
+export class BlockReader {
   readonly #worker: Worker;
   readonly #memory: ReaderMemory;
-  readonly #inFlight: (readonly Read[])[] = [];
-  readonly #onChunk: (chunk: ReadChunk<Read>) => void;
+  readonly #inFlight: (readonly number[])[] = [];
+  readonly #onChunk: (chunk: ReadChunk) => void;
   readonly #onEnd: (error: unknown) => void;
   #submittedCount = 0;
   #isOpen = false;
@@ -49,7 +52,7 @@ export class BlockReader<Read extends BlockRead> {
   constructor(
     options: BlockReaderOptions,
     onOpen: () => void,
-    onChunk: (chunk: ReadChunk<Read>) => void,
+    onChunk: (chunk: ReadChunk) => void,
     onEnd: (error: unknown) => void,
   ) {
     const { storePath, mapsFile, shape, threadFile } = options;
@@ -82,10 +85,9 @@ export class BlockReader<Read extends BlockRead> {
   }
 
   /** At most `shape.chunkBlocks` reads; the caller has looked at `roomCount`. */
-  submit(reads: readonly Read[]): void {
-    const wanted = reads.map(({ partition, block }) => ({ partition: partition.number, block }));
-    this.#memory.submit(this.#submittedCount++ % CHUNKS_PER_READER, wanted);
-    if (this.#inFlight.push(reads) === 1) this.#worker.ref();
+  submit({ tags, blocks }: ChunkReads): void {
+    this.#memory.submit(this.#submittedCount++ % CHUNKS_PER_READER, blocks);
+    if (this.#inFlight.push(tags) === 1) this.#worker.ref();
   }
 
   /** Ends the thread once it has read what it reads; nothing more is told. */
@@ -99,19 +101,16 @@ export class BlockReader<Read extends BlockRead> {
   #take({ readMs, failures }: Extract<ReaderMessage, { readonly readMs: number }>): void {
     if (this.#isEnded) return;
     const chunk = (this.#submittedCount - this.#inFlight.length) % CHUNKS_PER_READER;
-    const reads = this.#inFlight[0]!;
     const errorByIndex = new Map(
       failures.map(({ index, code, detail }) => [index, new ShardpoolError(code, detail)]),
     );
     // The chunk counts as in flight until its rows are copied, so that nobody writes over them.
     this.#onChunk({
-      reads,
+      tags: this.#inFlight[0]!,
       readMs,
-      rowsOf: (index) => {
-        const { partition, block } = reads[index]!;
-        const bytes = blockRowBytesOf(partition, block);
-        return errorByIndex.get(index) ?? this.#memory.rowsOf(chunk, index, bytes);
-      },
+      errorOf: (index) => errorByIndex.get(index),
+      rows: this.#memory.rows,
+      startOf: (index) => this.#memory.startOf(chunk, index),
     });
     this.#inFlight.shift();
     if (this.#inFlight.length === 0) this.#worker.unref();
@@ -125,8 +124,9 @@ export class BlockReader<Read extends BlockRead> {
       "a reader thread ended while it read blocks; another takes its place",
       { cause },
     );
-    for (const reads of this.#inFlight.splice(0)) {
-      this.#onChunk({ reads, readMs: undefined, rowsOf: () => error });
+    const { rows } = this.#memory;
+    for (const tags of this.#inFlight.splice(0)) {
+      this.#onChunk({ tags, readMs: undefined, errorOf: () => error, rows, startOf: () => 0 });
     }
     this.#onEnd(cause);
   }

@@ -11,6 +11,9 @@ const CONTROL_WORDS = 2;
 const SUBMITTED = 0;
 const CLOSED = 1;
 
+/** Rows start at multiples of it: what is shared between threads is copied in words if both ends are aligned, and else four times as slowly. */
+const ALIGNMENT_BYTES = 8;
+
 /** What of a store and its blocks a reader and its owner agree on. */
 export interface ReaderShape {
   readonly chunkBlocks: number;
@@ -25,7 +28,15 @@ export function readerShapeFor(blockBytesMax: number): ReaderShape {
 
 /** Bytes of the memory that one reader shares with its owner. */
 export function readerMemoryBytesOf({ chunkBlocks, blockBytesMax }: ReaderShape): number {
-  return wordCountOf(chunkBlocks) * 4 + CHUNKS_PER_READER * chunkBlocks * blockBytesMax;
+  return rowsPtrOf(chunkBlocks) + CHUNKS_PER_READER * chunkBlocks * aligned(blockBytesMax);
+}
+
+function rowsPtrOf(chunkBlocks: number): number {
+  return aligned(wordCountOf(chunkBlocks) * 4);
+}
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 }
 
 function wordCountOf(chunkBlocks: number): number {
@@ -40,25 +51,28 @@ function wordCountOf(chunkBlocks: number): number {
 export class ReaderMemory {
   readonly buffer: SharedArrayBuffer;
   readonly #shape: ReaderShape;
+  /** The rows of every chunk's blocks. */
+  readonly rows: Uint8Array;
   readonly #words: Int32Array;
-  readonly #rows: Uint8Array;
+  readonly #slotBytes: number;
 
   constructor(shape: ReaderShape, buffer?: SharedArrayBuffer) {
     this.buffer = buffer ?? new SharedArrayBuffer(readerMemoryBytesOf(shape));
     this.#shape = shape;
-    const wordCount = wordCountOf(shape.chunkBlocks);
-    this.#words = new Int32Array(this.buffer, 0, wordCount);
-    this.#rows = new Uint8Array(this.buffer, wordCount * 4);
+    this.#slotBytes = aligned(shape.blockBytesMax);
+    this.#words = new Int32Array(this.buffer, 0, wordCountOf(shape.chunkBlocks));
+    this.rows = new Uint8Array(this.buffer, rowsPtrOf(shape.chunkBlocks));
   }
 
-  /** Hands a chunk to the reader and wakes it. */
-  submit(chunk: number, reads: readonly { readonly partition: number; readonly block: number }[]) {
+  /**
+   * Hands a chunk to the reader and wakes it.
+   *
+   * @param blocks `[n][2]`: number of the partition, block.
+   */
+  submit(chunk: number, blocks: Int32Array): void {
     const start = this.#chunkStart(chunk);
-    this.#words[start] = reads.length;
-    for (let i = 0; i < reads.length; i++) {
-      this.#words[start + 1 + 2 * i] = reads[i]!.partition;
-      this.#words[start + 2 + 2 * i] = reads[i]!.block;
-    }
+    this.#words[start] = blocks.length / 2;
+    this.#words.set(blocks, start + 1);
     // An atomic operation publishes the plain writes before it.
     Atomics.add(this.#words, SUBMITTED, 1);
     Atomics.notify(this.#words, SUBMITTED);
@@ -92,11 +106,9 @@ export class ReaderMemory {
     return this.#words[this.#chunkStart(chunk) + 2 + 2 * index]!;
   }
 
-  /** Where the rows of a chunk's block lie; `bytes` of them. */
-  rowsOf(chunk: number, index: number, bytes: number): Uint8Array {
-    const { chunkBlocks, blockBytesMax } = this.#shape;
-    const start = (chunk * chunkBlocks + index) * blockBytesMax;
-    return this.#rows.subarray(start, start + bytes);
+  /** Where in `rows` those of a chunk's block start. */
+  startOf(chunk: number, index: number): number {
+    return (chunk * this.#shape.chunkBlocks + index) * this.#slotBytes;
   }
 
   #chunkStart(chunk: number): number {

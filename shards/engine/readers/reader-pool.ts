@@ -1,4 +1,4 @@
-import { type BlockRead, BlockReader, type ReadChunk } from "./block-reader.js";
+import { BlockReader, type ChunkReads, type ReadChunk } from "./block-reader.js";
 import { readerMemoryBytesOf, readerShapeFor } from "./reader-memory.js";
 
 export interface ReaderPoolOptions {
@@ -28,21 +28,17 @@ export function readerPoolBytesOf(readerCount: number, blockBytesMax: number): n
 }
 
 /** Threads that read blocks. They start one by one as they are wanted: each costs memory and a start. */
-export class ReaderPool<Read extends BlockRead> {
+export class ReaderPool {
   readonly chunkBlocks: number;
   readonly #options: ReaderPoolOptions;
-  readonly #onChunk: (chunk: ReadChunk<Read>) => void;
+  readonly #onChunk: (chunk: ReadChunk) => void;
   readonly #onRoom: () => void;
-  #readers: BlockReader<Read>[] = [];
+  #readers: BlockReader[] = [];
   #isClosed = false;
   #endedCount = 0;
 
   /** @param onRoom Called whenever a reader can take a chunk that could not before. */
-  constructor(
-    options: ReaderPoolOptions,
-    onChunk: (chunk: ReadChunk<Read>) => void,
-    onRoom: () => void,
-  ) {
+  constructor(options: ReaderPoolOptions, onChunk: (chunk: ReadChunk) => void, onRoom: () => void) {
     this.#options = options;
     this.chunkBlocks = readerShapeFor(options.blockBytesMax).chunkBlocks;
     this.#onChunk = onChunk;
@@ -75,7 +71,7 @@ export class ReaderPool<Read extends BlockRead> {
   }
 
   /** Gives a chunk to the reader with most room; the caller has looked at `roomCount`. */
-  submit(reads: readonly Read[]): void {
+  submit(reads: ChunkReads): void {
     const reader = this.#readers.reduce((best, other) =>
       other.roomCount > best.roomCount ? other : best,
     );
@@ -91,7 +87,7 @@ export class ReaderPool<Read extends BlockRead> {
   #addReader(): void {
     const { storePath, mapsFile, blockBytesMax, threadFile = THREAD_FILE } = this.#options;
     const shape = readerShapeFor(blockBytesMax);
-    const reader = new BlockReader<Read>(
+    const reader = new BlockReader(
       { storePath, mapsFile, shape, threadFile },
       this.#onRoom,
       (chunk) => this.#onChunk(chunk),
@@ -101,7 +97,7 @@ export class ReaderPool<Read extends BlockRead> {
   }
 
   /** Another starts when it is wanted. */
-  #remove(ended: BlockReader<Read>): void {
+  #remove(ended: BlockReader): void {
     this.#readers = this.#readers.filter((reader) => reader !== ended);
     this.#endedCount++;
     if (!this.#isClosed) this.#onRoom();

@@ -39,7 +39,7 @@ function readChunk({ catalog, readBlock }: ShardStore, chunk: number): void {
     const partition = catalog.partitions[memory.partitionOf(chunk, index)]!;
     try {
       const rows = readBlock(partition, memory.blockOf(chunk, index));
-      memory.rowsOf(chunk, index, rows.length).set(rows);
+      memory.rows.set(rows, memory.startOf(chunk, index));
     } catch (error) {
       // What is no error of the store is a bug, and ends the thread.
       if (!(error instanceof ShardpoolError)) throw error;

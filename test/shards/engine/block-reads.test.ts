@@ -59,6 +59,45 @@ describe("block reads", () => {
     }
   });
 
+  it("answers a lookup whose blocks came while it waited for its turn, without reading them again", async () => {
+    const { storePath, model } = await makeStore();
+    const engine = openLookupEngine({
+      ...{ storePath, limits: { waitingMax: 1 }, readerCount: 0, admission: "all" },
+    });
+    try {
+      const request = strideRequest(97, 60);
+      const replies = await Promise.all([0, 1, 2].map(() => engine.lookup(request)));
+
+      for (const { pooled } of replies) assert.deepEqual(pooled, expected(model, request));
+      assert.equal(engine.counters(0).blocksRead, replies[0]!.blocksRead);
+      assert.equal(engine.counters(0).cacheBytesResident, replies[0]!.blocksRead * 8192);
+    } finally {
+      engine.close();
+    }
+  });
+
+  it("reads few blocks at once, before it lets others have a turn", async () => {
+    const { storePath, model } = await makeStore();
+    corruptBlock(storePath, 20);
+    const engine = openLookupEngine({ storePath, cacheBytes: 0 });
+    try {
+      const request = rowsRequest(Uint32Array.of(0, 1, 500, 0));
+      const lookup = engine.lookup(request);
+
+      assert.equal(engine.counters(0).blocksRead, 2);
+      const { pooled, rowsMissed, blocksRead } = await lookup;
+      assert.deepEqual(pooled, expected(model, request));
+      assert.deepEqual([rowsMissed, blocksRead], [4, 2]);
+      await assert.rejects(engine.lookup(rowsRequest(Uint32Array.of(20 * 32))), {
+        code: "BLOCK_CORRUPT",
+      });
+      const late = engine.lookup({ ...request, deadlineAtMs: performance.now() - 1 });
+      await assert.rejects(late, { code: "DEADLINE_EXCEEDED" });
+    } finally {
+      engine.close();
+    }
+  });
+
   it("fails the lookups that need a corrupt block, and no others", async () => {
     const { storePath, model } = await makeStore();
     corruptBlock(storePath, 20);

@@ -33,7 +33,7 @@ describe("ReaderMemory", () => {
     for (const time of ["first", "second", "third"]) {
       await waitFor(`a ${time} sleep`, () => Atomics.notify(words, 0) === 1);
     }
-    memory.submit(0, []);
+    memory.submit(0, new Int32Array(0));
 
     assert.deepEqual(await answered, [1]);
   });
