@@ -9,7 +9,12 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { listenOptionsOf } from "../http/listen.js";
 import { FLOW_CONTROL_WINDOW_BYTES } from "./flow-control.js";
-import { frameOf, type GrpcFrame, GrpcFrameReader } from "./grpc-frames.js";
+import {
+  GRPC_PREFIX_BYTES,
+  type GrpcFrame,
+  GrpcFrameReader,
+  writeGrpcPrefix,
+} from "./grpc-frames.js";
 
 const {
   HTTP2_HEADER_AUTHORITY,
@@ -37,9 +42,16 @@ export interface GrpcCall {
   send(frame: GrpcFrame): void;
   /** The client sends no more. */
   halfClose(): void;
+  /** Sends a message without its prefix, and no more after it; it must not change afterwards. */
+  sendLast(message: Uint8Array): void;
   /** Gives the call up: `onEnd` comes with CANCELLED. */
   cancel(): void;
 }
+
+/** Called once: with the error, or with the encoded answer. */
+export type OnUnaryAnswer = (
+  ...answer: [error: ServiceError, reply: undefined] | [error: null, reply: Buffer]
+) => void;
 
 /** A method as proto-loader defines it. */
 export interface UnaryMethod<Request, Reply> {
@@ -104,13 +116,17 @@ export class GrpcSession {
   }
 
   /** Opens a call of any kind. */
-  call(path: string, { onMessage, onEnd }: GrpcCallHandlers, metadata?: Metadata): GrpcCall {
-    if (this.#session.closed || this.#session.destroyed) {
+  call(
+    path: string,
+    { onMessage, onEnd }: GrpcCallHandlers,
+    headers: Readonly<Record<string, string>> = {},
+  ): GrpcCall {
+    if (this.isOver) {
       queueMicrotask(() => onEnd(serviceError(status.UNAVAILABLE, "the connection is closed")));
-      return { unsentBytes: 0, send: () => {}, halfClose: () => {}, cancel: () => {} };
+      return NO_CALL;
     }
     const stream = this.#session.request({
-      ...metadata?.toHttp2Headers(),
+      ...headers,
       [HTTP2_HEADER_METHOD]: "POST",
       [HTTP2_HEADER_PATH]: path,
       [HTTP2_HEADER_AUTHORITY]: this.#authority,
@@ -120,33 +136,65 @@ export class GrpcSession {
     return watch(stream, new GrpcFrameReader(this.#messageBytesMax, onMessage), onEnd);
   }
 
-  /** Calls a unary method. @throws ServiceError whatever the server says, or DEADLINE_EXCEEDED. */
-  async unary<Request, Reply>(
+  /** Sends one message and waits for one; the server is told how long. */
+  unary(path: string, message: Uint8Array, timeoutMs: number, onAnswer: OnUnaryAnswer): void {
+    let reply: Buffer | undefined;
+    let isLate = false;
+    const call = this.call(
+      path,
+      {
+        onMessage: (bytes) => {
+          reply = Buffer.from(bytes);
+        },
+        onEnd: (error) => {
+          clearTimeout(timer);
+          if (isLate) onAnswer(lateError(timeoutMs), undefined);
+          else if (error) onAnswer(error, undefined);
+          else if (reply) onAnswer(null, reply);
+          else onAnswer(serviceError(status.INTERNAL, "an answer without a message"), undefined);
+        },
+      },
+      { "grpc-timeout": timeoutText(timeoutMs) },
+    );
+    const timer = setTimeout(() => {
+      isLate = true;
+      call.cancel();
+    }, timeoutMs);
+    call.sendLast(message);
+  }
+
+  /** Calls a method as proto-loader defines it. @throws ServiceError as the server says, or DEADLINE_EXCEEDED. */
+  async ask<Request, Reply>(
     method: UnaryMethod<Request, Reply>,
     request: Request,
     timeoutMs: number,
   ): Promise<Reply> {
-    let timer: NodeJS.Timeout | undefined;
     const bytes = await new Promise<Buffer>((resolve, reject) => {
-      let reply: Buffer | undefined;
-      const call = this.call(method.path, {
-        onMessage: (message) => {
-          reply = Buffer.from(message);
-        },
-        onEnd: (error) => {
-          if (error) reject(error);
-          else if (reply) resolve(reply);
-          else reject(serviceError(status.INTERNAL, "an answer without a message"));
-        },
+      this.unary(method.path, method.requestSerialize(request), timeoutMs, (error, reply) => {
+        if (error) reject(error);
+        else resolve(reply);
       });
-      timer = setTimeout(() => {
-        reject(serviceError(status.DEADLINE_EXCEEDED, `no answer within ${timeoutMs} ms`));
-        call.cancel();
-      }, timeoutMs);
-      call.send(frameOf(method.requestSerialize(request)));
-      call.halfClose();
-    }).finally(() => clearTimeout(timer));
+    });
     return method.responseDeserialize(bytes);
+  }
+
+  /** True once no call can be opened: the server asked to go elsewhere, or the connection is over. */
+  get isOver(): boolean {
+    return this.#session.closed || this.#session.destroyed;
+  }
+
+  /** Calls back once when `isOver` becomes true; calls in flight may still be answered. */
+  onOver(callback: () => void): void {
+    let isTold = false;
+    const tell = (): void => {
+      if (isTold) return;
+      isTold = true;
+      queueMicrotask(callback);
+    };
+    // Node closes a session by itself when the server says GOAWAY.
+    this.#session.once("goaway", tell);
+    this.#session.once("close", tell);
+    if (this.isOver) tell();
   }
 
   /** Ends the connection and every call on it. */
@@ -202,11 +250,35 @@ function watch(
       if (!stream.destroyed && !stream.writableEnded) stream.write(frame);
     },
     halfClose: () => stream.end(),
+    sendLast: (message) => {
+      if (stream.destroyed || stream.writableEnded) return;
+      const prefix = Buffer.allocUnsafe(GRPC_PREFIX_BYTES);
+      writeGrpcPrefix(prefix, 0, message.length);
+      stream.cork();
+      stream.write(prefix);
+      stream.end(message);
+      stream.uncork();
+    },
     cancel: () => {
       end(serviceError(status.CANCELLED, "the client gave the call up"));
       stream.close(NGHTTP2_CANCEL);
     },
   };
+}
+
+const NO_CALL: GrpcCall = {
+  unsentBytes: 0,
+  ...{ send: () => {}, halfClose: () => {}, sendLast: () => {}, cancel: () => {} },
+};
+
+/** At most eight digits, as the protocol has it. */
+function timeoutText(timeoutMs: number): string {
+  const ms = Math.max(1, Math.ceil(timeoutMs));
+  return ms < 1e8 ? `${ms}m` : `${Math.ceil(ms / 1000)}S`;
+}
+
+function lateError(timeoutMs: number): ServiceError {
+  return serviceError(status.DEADLINE_EXCEEDED, `no answer within ${timeoutMs} ms`);
 }
 
 function openSocket(address: string): Socket {
@@ -234,6 +306,11 @@ function errorOfReset(rstCode: number): ServiceError {
   return serviceError(code, `the stream ended without a status (HTTP/2 code ${rstCode})`);
 }
 
-function serviceError(code: status, details: string, metadata = new Metadata()): ServiceError {
+/** An error as grpc-js makes them. */
+export function serviceError(
+  code: status,
+  details: string,
+  metadata = new Metadata(),
+): ServiceError {
   return Object.assign(new Error(details), { code, details, metadata });
 }

@@ -125,7 +125,7 @@ export class ShardConnection implements ShardLink {
     let session: GrpcSession | undefined;
     try {
       session = await GrpcSession.connect(address, timeoutMs, messageBytesMax);
-      const description = await session.unary(DESCRIBE, { withCounters: false }, timeoutMs);
+      const description = await session.ask(DESCRIBE, { withCounters: false }, timeoutMs);
       return new ShardConnection(peer, session, numberPartitions(target, peer, description));
     } catch (error) {
       session?.close();

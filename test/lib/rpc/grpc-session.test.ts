@@ -34,26 +34,26 @@ describe("gRPC over HTTP/2 without grpc-js", () => {
 
   it("calls a unary method that grpc-js serves", async () => {
     await withSession(server.address, async (session) => {
-      const reply = await session.unary(UNARY, Buffer.from("hello"), TIMEOUT_MS);
+      const reply = await session.ask(UNARY, Buffer.from("hello"), TIMEOUT_MS);
       assert.equal(reply.toString(), "hello");
     });
   });
 
   it("brings a failed call's status, text and code", async () => {
     await withSession(server.address, async (session) => {
-      const error = await failureOf(session.unary(UNARY, Buffer.from("fail: ä%"), TIMEOUT_MS));
+      const error = await failureOf(session.ask(UNARY, Buffer.from("fail: ä%"), TIMEOUT_MS));
       assert.equal(error.code, status.DATA_LOSS);
       assert.match(error.details, /fail: ä%/);
       assert.deepEqual(error.metadata.get("shardpool-code"), ["BLOCK_CORRUPT"]);
       const unknown: UnaryMethod<Buffer, Buffer> = { ...UNARY, path: "/test.Echo/Nothing" };
-      const { code } = await failureOf(session.unary(unknown, Buffer.alloc(0), TIMEOUT_MS));
+      const { code } = await failureOf(session.ask(unknown, Buffer.alloc(0), TIMEOUT_MS));
       assert.equal(code, status.UNIMPLEMENTED);
     });
   });
 
   it("gives up a call at its time limit", async () => {
     await withSession(server.address, async (session) => {
-      const { code } = await failureOf(session.unary(UNARY, Buffer.from("hold"), 20));
+      const { code } = await failureOf(session.ask(UNARY, Buffer.from("hold"), 20));
       assert.equal(code, status.DEADLINE_EXCEEDED);
     });
   });

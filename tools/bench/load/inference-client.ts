@@ -1,6 +1,7 @@
-import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { type ServiceError, status } from "@grpc/grpc-js";
 import { ShardpoolError } from "../../../lib/errors.js";
-import { FLOW_CONTROL_CHANNEL_OPTIONS } from "../../../lib/rpc/flow-control.js";
+import { GrpcChannel } from "../../../lib/rpc/grpc-channel.js";
+import type { OnUnaryAnswer } from "../../../lib/rpc/grpc-session.js";
 import { fromServiceError } from "../../../lib/rpc/grpc-status.js";
 import { MODEL_INFER_PATH, MODEL_READY } from "./infer-request.js";
 
@@ -11,35 +12,27 @@ export interface InferenceClientOptions {
   readonly timeoutMs: number;
 }
 
-/** Called once: with the encoded answer, or with the error. */
-export type OnAnswer = (error: ServiceError | null, reply: Buffer | undefined) => void;
-
-const identity = (bytes: Buffer): Buffer => bytes;
+/** A target that comes back is to be noticed. */
+const RETRY_MS = 100;
+const CONNECT_TIMEOUT_MS = 5000;
+/** No limit but the protocol's. */
+const MESSAGE_BYTES_MAX = 2 ** 32 - 1;
 
 /** A client of an inference server that sends requests encoded beforehand. Close it. */
 export class InferenceClient {
   readonly target: string;
-  readonly #clients: readonly Client[];
+  readonly #channels: readonly GrpcChannel[];
   readonly #timeoutMs: number;
   #turn = 0;
 
   constructor(target: string, { channelCount, timeoutMs }: InferenceClientOptions) {
     this.target = target;
     this.#timeoutMs = timeoutMs;
-    this.#clients = Array.from(
-      { length: channelCount },
-      () =>
-        new Client(target, credentials.createInsecure(), {
-          ...FLOW_CONTROL_CHANNEL_OPTIONS,
-          // Channels to one address share a connection otherwise.
-          "grpc.use_local_subchannel_pool": 1,
-          // A target that comes back is to be noticed; the default waits up to two minutes.
-          "grpc.initial_reconnect_backoff_ms": 100,
-          "grpc.max_reconnect_backoff_ms": 1000,
-          "grpc.max_receive_message_length": -1,
-          "grpc.max_send_message_length": -1,
-        }),
-    );
+    const options = {
+      ...{ connectTimeoutMs: CONNECT_TIMEOUT_MS, retryMs: RETRY_MS },
+      messageBytesMax: MESSAGE_BYTES_MAX,
+    };
+    this.#channels = Array.from({ length: channelCount }, () => new GrpcChannel(target, options));
   }
 
   /**
@@ -49,22 +42,15 @@ export class InferenceClient {
    * ready, MODEL_NOT_FOUND when the target serves another.
    */
   async assertReady(modelName: string, modelVersion: string, waitMs: number): Promise<void> {
-    await Promise.all(this.#clients.map((client) => this.#connect(client, waitMs)));
-    const ready = await new Promise<boolean>((resolve, reject) => {
-      this.#clients[0]!.makeUnaryRequest(
-        MODEL_READY.path,
-        MODEL_READY.requestSerialize,
-        MODEL_READY.responseDeserialize as (bytes: Buffer) => { readonly ready: boolean },
-        { name: modelName, version: modelVersion },
-        new Metadata(),
-        { deadline: Date.now() + waitMs },
-        (error, reply) => {
-          if (error) reject(fromServiceError(error, this.target));
-          else resolve(reply?.ready === true);
-        },
-      );
+    await Promise.all(this.#channels.map((channel) => this.#connect(channel, waitMs)));
+    const request = MODEL_READY.requestSerialize({ name: modelName, version: modelVersion });
+    const isReady = await new Promise<boolean>((resolve, reject) => {
+      this.#channels[0]!.unary(MODEL_READY.path, request, waitMs, (error, reply) => {
+        if (error) reject(fromServiceError(error, this.target));
+        else resolve((MODEL_READY.responseDeserialize(reply) as { ready: boolean }).ready);
+      });
     });
-    if (!ready) {
+    if (!isReady) {
       throw new ShardpoolError(
         "TARGET_UNAVAILABLE",
         `${this.target}: model ${modelName} version ${modelVersion} is not ready`,
@@ -73,39 +59,26 @@ export class InferenceClient {
   }
 
   /** Sends one encoded `ModelInferRequest`. */
-  infer(request: Buffer, onAnswer: OnAnswer): void {
-    const client = this.#clients[this.#turn]!;
-    this.#turn = (this.#turn + 1) % this.#clients.length;
-    client.makeUnaryRequest(
-      MODEL_INFER_PATH,
-      identity,
-      identity,
-      request,
-      new Metadata(),
-      { deadline: Date.now() + this.#timeoutMs },
-      onAnswer,
-    );
+  infer(request: Buffer, onAnswer: OnUnaryAnswer): void {
+    const channel = this.#channels[this.#turn]!;
+    this.#turn = (this.#turn + 1) % this.#channels.length;
+    channel.unary(MODEL_INFER_PATH, request, this.#timeoutMs, onAnswer);
   }
 
   close(): void {
-    for (const client of this.#clients) client.close();
+    for (const channel of this.#channels) channel.close();
   }
 
-  #connect(client: Client, waitMs: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      client.waitForReady(Date.now() + waitMs, (error) => {
-        if (!error) resolve();
-        else {
-          reject(
-            new ShardpoolError(
-              "TARGET_UNAVAILABLE",
-              `no inference server answers at ${this.target} (waited ${waitMs} ms)`,
-              { cause: error },
-            ),
-          );
-        }
-      });
-    });
+  async #connect(channel: GrpcChannel, waitMs: number): Promise<void> {
+    try {
+      await channel.ready(waitMs);
+    } catch (error) {
+      throw new ShardpoolError(
+        "TARGET_UNAVAILABLE",
+        `no inference server answers at ${this.target} (waited ${waitMs} ms)`,
+        { cause: error },
+      );
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ServiceError } from "@grpc/grpc-js";
-import type { OnAnswer } from "./inference-client.js";
+import type { OnUnaryAnswer } from "../../../lib/rpc/grpc-session.js";
 import { startSendPacer } from "./send-pacer.js";
 import { machineNowMs } from "./shared-clock.js";
 
@@ -18,7 +18,7 @@ export interface QueryOutcome {
 
 export interface QueryRunOptions {
   /** Sends query `index`; calls back once. */
-  readonly send: (index: number, onAnswer: OnAnswer) => void;
+  readonly send: (index: number, onAnswer: OnUnaryAnswer) => void;
   readonly onOutcome: (outcome: QueryOutcome) => void;
   /** Aborting ends the run: no more is sent, and answers still out are not waited for. */
   readonly signal: AbortSignal;
