@@ -106,6 +106,7 @@ export class BlockFetcher {
         cache.countBlockRead();
         copyWantedRows(wanted, i, rows, 0);
         cache.admit(blocks[i]!, rows, 0, firstCopies[i + 1]! - firstCopies[i]!);
+        this.#store.release(rows);
       }
     }
     this.#timed((this.#clock.nowMs() - startMs) / count);
@@ -239,6 +240,7 @@ export class BlockFetcher {
       return;
     }
     this.#handOut(pending, rows, 0);
+    this.#store.release(rows);
   }
 
   /** @param rows The block's rows from byte `start` on. */

@@ -40,16 +40,20 @@ export async function preloadCaches(
     if (++blocksRead % BLOCKS_PER_TURN === 0) onProgress({ blocksRead, blockCount });
     return readIntactBlock(store, cache, block);
   };
+  const release = (rows: Uint8Array): void => store.release(rows);
   for (const cache of caches) {
     if (cache.canOrderByRowId && !cache.isOrderedByRowId) {
-      await fillInRowIdOrder(cache, readBlock, BLOCKS_PER_TURN, isStopped);
+      await fillInRowIdOrder(cache, { readBlock, release }, BLOCKS_PER_TURN, isStopped);
     }
     if (cache.isOrderedByRowId) continue;
     for (let block = cache.slotCount - 1; block >= 0; block--) {
       if (cache.isResident(block)) continue;
       if (cache.isFull || isStopped()) break;
       const rows = readBlock(cache, block);
-      if (rows) cache.admit(block, rows, 0, 0);
+      if (rows) {
+        cache.admit(block, rows, 0, 0);
+        store.release(rows);
+      }
       if (blocksRead % BLOCKS_PER_TURN === 0) await nextTurn();
     }
   }

@@ -2,8 +2,13 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { PartitionCache } from "./partition-cache.js";
 import { PLACED_IDS_MAX } from "./placement.js";
 
-/** Reads a block's rows; nothing when it is corrupt. */
-export type IntactBlockReader = (cache: PartitionCache, block: number) => Uint8Array | undefined;
+/** Where blocks come from. */
+export interface IntactBlocks {
+  /** A block's rows; nothing when it is corrupt. */
+  readBlock(cache: PartitionCache, block: number): Uint8Array | undefined;
+  /** Takes rows back that are not looked at any more. */
+  release(rows: Uint8Array): void;
+}
 
 /**
  * Brings a partition into memory as a whole, each row where its id says, so that nothing has to be looked up
@@ -17,11 +22,11 @@ export type IntactBlockReader = (cache: PartitionCache, block: number) => Uint8A
  */
 export async function fillInRowIdOrder(
   cache: PartitionCache,
-  readBlock: IntactBlockReader,
+  source: IntactBlocks,
   blocksPerTurn: number,
   isStopped: () => boolean,
 ): Promise<void> {
-  const blocks = new BlocksAtHand(cache, readBlock);
+  const blocks = new BlocksAtHand(cache, source);
   const { rowCount } = cache;
   const rowsPerTurn = Math.min(PLACED_IDS_MAX, blocksPerTurn * cache.partition.rowsPerBlock);
   let isWhole = false;
@@ -57,38 +62,50 @@ function copyRows(
     let end = start + 1;
     while (positions[end] === position + end - start && cache.rowInBlock(positions[end]!) > 0)
       end++;
-    const rows = blocks.take(cache.blockOf(position), end - start);
+    const block = cache.blockOf(position);
+    const rows = blocks.rowsOf(block);
     if (rows === undefined) return false;
     const from = cache.rowInBlock(position) * rowBytes;
     const copied = rows.subarray(from, from + (end - start) * rowBytes);
     cache.slab.bytes.set(copied, cache.rowIdPtr(firstRow + start));
+    blocks.take(block, end - start);
     start = end;
   }
   return true;
 }
 
+interface BlockAtHand {
+  readonly rows: Uint8Array;
+  rowsLeft: number;
+}
+
 /** Blocks of which some rows are still to be taken. */
 class BlocksAtHand {
   readonly #cache: PartitionCache;
-  readonly #readBlock: IntactBlockReader;
-  readonly #byBlock = new Map<number, { readonly rows: Uint8Array; rowsLeft: number }>();
+  readonly #source: IntactBlocks;
+  readonly #byBlock = new Map<number, BlockAtHand>();
 
-  constructor(cache: PartitionCache, readBlock: IntactBlockReader) {
+  constructor(cache: PartitionCache, source: IntactBlocks) {
     this.#cache = cache;
-    this.#readBlock = readBlock;
+    this.#source = source;
   }
 
-  /** The rows of the block, `rowCount` of which are taken by this. */
-  take(block: number, rowCount: number): Uint8Array | undefined {
-    const atHand = this.#byBlock.get(block) ?? this.#read(block);
-    if (atHand === undefined) return undefined;
+  /** Its rows, until the last of them is taken. */
+  rowsOf(block: number): Uint8Array | undefined {
+    return (this.#byBlock.get(block) ?? this.#read(block))?.rows;
+  }
+
+  /** Takes note that `rowCount` of a block's rows are done with. */
+  take(block: number, rowCount: number): void {
+    const atHand = this.#byBlock.get(block)!;
     atHand.rowsLeft -= rowCount;
-    if (atHand.rowsLeft === 0) this.#byBlock.delete(block);
-    return atHand.rows;
+    if (atHand.rowsLeft > 0) return;
+    this.#byBlock.delete(block);
+    this.#source.release(atHand.rows);
   }
 
-  #read(block: number): { readonly rows: Uint8Array; rowsLeft: number } | undefined {
-    const rows = this.#readBlock(this.#cache, block);
+  #read(block: number): BlockAtHand | undefined {
+    const rows = this.#source.readBlock(this.#cache, block);
     if (rows === undefined) return undefined;
     const atHand = { rows, rowsLeft: rows.length / this.#cache.partition.rowBytes };
     this.#byBlock.set(block, atHand);

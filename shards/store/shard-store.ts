@@ -3,6 +3,7 @@ import Database from "better-sqlite3";
 import { parseConfig } from "../../lib/config.js";
 import { fromFileError, ShardpoolError } from "../../lib/errors.js";
 import { intactRows } from "./block-layout.js";
+import { BufferRelease } from "./buffer-release.js";
 import { runBytesOf, runIdOf } from "./row-class-runs.js";
 import { fromSqliteError } from "./sqlite-error.js";
 import {
@@ -30,6 +31,11 @@ export interface ShardStore {
    * cannot follow the file.
    */
   readBlock(partition: StoredPartition, block: number): Buffer;
+  /**
+   * Frees what `readBlock` gave, sooner than the garbage collector would; may be left out. The rows must not
+   * be looked at or given back again.
+   */
+  release(rows: Uint8Array): void;
   /**
    * One run of the lines of a partition's row classes (`runCountOf`, `RowClasses`), checked.
    *
@@ -106,9 +112,11 @@ function readCatalog(db: Database.Database, path: string): StoreCatalog {
 function createStore(db: Database.Database, path: string, catalog: StoreCatalog): ShardStore {
   const selectBlock = db.prepare("SELECT bytes FROM blocks WHERE id = ?").pluck();
   const selectRun = db.prepare("SELECT bytes FROM rowClasses WHERE id = ?").pluck();
+  const buffers = new BufferRelease();
   return {
     path,
     catalog,
+    release: (rows) => buffers.release(rows),
     readBlock: (partition, block) => {
       const id = partition.firstBlock + block;
       const rowBytes = blockRowBytesOf(partition, block);

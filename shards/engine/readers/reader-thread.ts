@@ -31,7 +31,7 @@ tell({ isOpen: true });
 for (let seen = 0; memory.waitForChunk(seen); seen++) readChunk(store, seen % CHUNKS_PER_READER);
 store.close();
 
-function readChunk({ catalog, readBlock }: ShardStore, chunk: number): void {
+function readChunk({ catalog, readBlock, release }: ShardStore, chunk: number): void {
   const startMs = performance.now();
   const failures: ReadFailure[] = [];
   const count = memory.readCountOf(chunk);
@@ -40,6 +40,7 @@ function readChunk({ catalog, readBlock }: ShardStore, chunk: number): void {
     try {
       const rows = readBlock(partition, memory.blockOf(chunk, index));
       memory.rows.set(rows, memory.startOf(chunk, index));
+      release(rows);
     } catch (error) {
       // What is no error of the store is a bug, and ends the thread.
       if (!(error instanceof ShardpoolError)) throw error;
