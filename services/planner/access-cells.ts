@@ -8,6 +8,8 @@ export interface HeatBand {
   /** No row of it is expected to be read less, or more, often than this. */
   readonly readsARowMin: number;
   readonly readsARowMax: number;
+  /** Whether its rows are all taken for equally hot; else they differ as their counts do. */
+  readonly isEven: boolean;
 }
 
 /**
@@ -22,24 +24,16 @@ export class AccessCells {
   readonly #rowsBefore: Float64Array;
   readonly #readsBefore: Float64Array;
   readonly #readsTotal: number;
-  readonly #lru: readonly RowMissPoint[];
 
   /**
    * @param rows By cell, then by band, hottest band first.
    * @param reads In the same places.
-   * @param lru The LRU curve of the whole table.
    */
-  constructor(
-    boundaries: readonly number[],
-    rows: Float64Array,
-    reads: Float64Array,
-    lru: readonly RowMissPoint[],
-  ) {
+  constructor(boundaries: readonly number[], rows: Float64Array, reads: Float64Array) {
     this.boundaries = boundaries;
     this.#bandCount = rows.length / (boundaries.length - 1);
     this.#rowsBefore = runningSums(rows, this.#bandCount);
     this.#readsBefore = runningSums(reads, this.#bandCount);
-    this.#lru = lru;
     this.#readsTotal = this.#sum(this.#readsBefore, 0, this.cellCount);
   }
 
@@ -59,15 +53,11 @@ export class AccessCells {
   accessOf(from: number, to: number): RangeAccess {
     const rowStart = this.boundaries[from]!;
     const rowEnd = this.boundaries[to]!;
-    // An LRU curve is of the table it was measured on: where rows are hot in one range and cold in
-    // another, no part of it is like the whole.
-    const isWhole = rowEnd - rowStart === this.boundaries.at(-1)!;
     return {
       rowStart,
       rowEnd,
       readShare: this.readShareOf(from, to),
       pinnedMisses: this.#missesOf(from, to),
-      lruMisses: isWhole ? this.#lru : [],
     };
   }
 

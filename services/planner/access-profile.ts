@@ -2,6 +2,7 @@ import type { TableStats } from "../../lib/stats/access-stats.js";
 import type { RowCounts } from "../../lib/stats/counts-file.js";
 import { AccessCells, type HeatBand } from "./access-cells.js";
 import { evenCells } from "./even-cells.js";
+import { countUnitOf, EXACT_COUNT_MAX, type ExpectedReads, expectReads } from "./expected-reads.js";
 import { HEAT_CLASS_COUNT, heatClassOf, highestCountOf, lowestCountOf } from "./heat-classes.js";
 import { boundariesByReads } from "./row-boundaries.js";
 
@@ -19,34 +20,16 @@ export interface RangeAccess {
   readonly readShare: number;
   /** With the hottest rows in memory, by rising `rows`. */
   readonly pinnedMisses: readonly RowMissPoint[];
-  /** With an LRU cache, by rising `rows`; empty where nobody measured this very range. */
-  readonly lruMisses: readonly RowMissPoint[];
 }
 
 /**
- * A row's count in one log overstates how often the next log reads it, by about this much, in favour
- * of rows the log did not show (Church and Gale, "A comparison of the enhanced Good-Turing and
- * deleted estimation methods", 1991). Without it, a row read once would look worth keeping.
- */
-const COUNT_DISCOUNT = 0.75;
-
-/** No row outside the log is believed to be read more often than this many times in one like it. */
-const UNSEEN_COUNT_MAX = 0.5;
-
-/**
- * How the rows of one table are read, from its statistics where there are any: each row's expected
- * reads are its count less a discount that goes to the rows the log did not list. The expectation is
- * of rows, so ranges of rows add up to the table however it is cut.
+ * How the rows of one table are read, from its statistics where there are any. The expectation is of
+ * rows (`expectReads`), so ranges of rows add up to the table however it is cut.
  */
 export class AccessProfile {
   readonly #rowCount: number;
   readonly #counts: RowCounts;
-  readonly #tailReads: number;
-  readonly #lru: readonly RowMissPoint[];
-  /** What a listed row's count is taken to overstate. */
-  readonly #discount: number;
-  /** Expected reads of a row that is not listed. */
-  readonly #unlistedReads: number;
+  readonly #expected: ExpectedReads;
   /** Band by heat class; -1 for a class without rows. */
   readonly #bandByClass: Int16Array;
   readonly #unlistedBand: number;
@@ -58,14 +41,11 @@ export class AccessProfile {
   constructor(rowCount: number, stats?: TableStats, counts?: RowCounts) {
     this.#rowCount = rowCount;
     const hasReads = stats !== undefined && counts !== undefined && stats.readCount > 0;
-    this.#counts = hasReads ? counts : NO_COUNTS;
-    this.#tailReads = hasReads ? stats.tailReadCount : 1;
-    this.#lru = hasReads ? stats.missRatioCurve : [];
-    const listed = this.#counts.rowIds.length;
-    const unlisted = Math.max(0, rowCount - listed);
-    const unseenReads = Math.min(COUNT_DISCOUNT * listed, UNSEEN_COUNT_MAX * unlisted);
-    this.#discount = listed === 0 ? 0 : unseenReads / listed;
-    this.#unlistedReads = unlisted === 0 ? 0 : (this.#tailReads + unseenReads) / unlisted;
+    const tailReads = hasReads ? stats.tailReadCount : 1;
+    if (!hasReads) this.#counts = NO_COUNTS;
+    else this.#counts = tailReads === 0 ? inUnits(counts) : counts;
+    const unlisted = Math.max(0, rowCount - this.#counts.rowIds.length);
+    this.#expected = expectReads(this.#counts.counts, hasReads ? stats.tailReadCount : 1, unlisted);
     const { bands, bandByClass, unlistedBand } = this.#sortBands(unlisted);
     this.bands = bands;
     this.#bandByClass = bandByClass;
@@ -77,11 +57,6 @@ export class AccessProfile {
     return this.#counts !== NO_COUNTS;
   }
 
-  /** The LRU curve measured on the whole table; empty where nobody measured. */
-  get lruMisses(): readonly RowMissPoint[] {
-    return this.#lru;
-  }
-
   /**
    * Cuts the rows into ranges with about the given shares of reads.
    *
@@ -89,7 +64,7 @@ export class AccessProfile {
    * @returns Row ids from 0 to rowCount, one more than there are ranges.
    */
   boundariesOf(shares: readonly number[]): number[] {
-    return boundariesByReads(this.#rowCount, this.#counts, this.#tailReads, shares);
+    return boundariesByReads(this.#rowCount, this.#counts, this.#expected.unlistedReads, shares);
   }
 
   /** How each range between neighbouring boundaries is read, in one pass over the counts. */
@@ -107,7 +82,7 @@ export class AccessProfile {
     const known = this.#cellsByCount.get(rounded);
     if (known !== undefined) return known;
     const cells = this.cellsBetween(
-      evenCells(this.#rowCount, this.#counts, this.#tailReads, rounded),
+      evenCells(this.#rowCount, this.#counts, this.#expected.unlistedReads, rounded),
     );
     this.#cellsByCount.set(rounded, cells);
     return cells;
@@ -123,25 +98,36 @@ export class AccessProfile {
     const cellOf = cellFinder(boundaries);
     let lastCount = 0;
     let band = 0;
+    let readsARow = 0;
     for (let i = 0; i < rowIds.length; i++) {
       const count = counts[i]!;
       // Counts are sorted, so most rows have the class of the row before.
-      if (count !== lastCount) band = this.#bandByClass[heatClassOf(count)]!;
-      lastCount = count;
+      if (count !== lastCount) {
+        band = this.#bandByClass[heatClassOf(count)]!;
+        readsARow = this.#readsARow(band, count);
+        lastCount = count;
+      }
       const cell = cellOf(rowIds[i]!);
       const at = cell * bandCount + band;
       rows[at] = rows[at]! + 1;
-      reads[at] = reads[at]! + count - this.#discount;
+      reads[at] = reads[at]! + readsARow;
       listedRows[cell] = listedRows[cell]! + 1;
     }
     if (this.#unlistedBand >= 0) {
       for (let cell = 0; cell < cellCount; cell++) {
         const unlisted = boundaries[cell + 1]! - boundaries[cell]! - listedRows[cell]!;
-        rows[cell * bandCount + this.#unlistedBand] = unlisted;
-        reads[cell * bandCount + this.#unlistedBand] = unlisted * this.#unlistedReads;
+        const at = cell * bandCount + this.#unlistedBand;
+        rows[at] = rows[at]! + unlisted;
+        reads[at] = reads[at]! + unlisted * this.#readsARow(this.#unlistedBand, 0);
       }
     }
-    return new AccessCells(boundaries, rows, reads, this.#lru);
+    return new AccessCells(boundaries, rows, reads);
+  }
+
+  /** Rows of a band that spans counts differ by their counts; those of the others are alike. */
+  #readsARow(band: number, count: number): number {
+    const { isEven, reads, rows } = this.bands[band]!;
+    return isEven ? reads / rows : count - this.#expected.discount;
   }
 
   #sortBands(unlisted: number): {
@@ -150,34 +136,69 @@ export class AccessProfile {
     unlistedBand: number;
   } {
     const { counts } = this.#counts;
+    const { discount, byCount, unlistedReads } = this.#expected;
     const rows = new Float64Array(HEAT_CLASS_COUNT);
     const reads = new Float64Array(HEAT_CLASS_COUNT);
     for (let i = 0; i < counts.length; i++) {
-      const heatClass = heatClassOf(counts[i]!);
+      const count = counts[i]!;
+      const heatClass = heatClassOf(count);
       rows[heatClass] = rows[heatClass]! + 1;
-      reads[heatClass] = reads[heatClass]! + counts[i]! - this.#discount;
+      reads[heatClass] = reads[heatClass]! + (byCount[count] ?? count - discount);
     }
-    const found: (HeatBand & { readonly heatClass: number })[] = [];
-    for (let heatClass = 1; heatClass < HEAT_CLASS_COUNT; heatClass++) {
-      if (rows[heatClass] === 0) continue;
-      found.push({
-        heatClass,
-        rows: rows[heatClass]!,
-        reads: reads[heatClass]!,
-        readsARowMin: lowestCountOf(heatClass) - this.#discount,
-        readsARowMax: highestCountOf(heatClass) - this.#discount,
-      });
+    rows[0] = unlisted;
+    reads[0] = unlistedReads;
+    const found: ClassBand[] = [];
+    for (let heatClass = HEAT_CLASS_COUNT - 1; heatClass >= 0; heatClass--) {
+      if (rows[heatClass]! > 0) {
+        addBand(found, bandOf(heatClass, rows[heatClass]!, reads[heatClass]!, discount));
+      }
     }
-    if (unlisted > 0) {
-      const readsARow = this.#unlistedReads;
-      const even = { readsARowMin: readsARow, readsARowMax: readsARow };
-      found.push({ heatClass: 0, rows: unlisted, reads: unlisted * readsARow, ...even });
-    }
-    found.sort((a, b) => b.reads / b.rows - a.reads / a.rows || b.heatClass - a.heatClass);
     const bandByClass = new Int16Array(HEAT_CLASS_COUNT).fill(-1);
-    for (const [band, { heatClass }] of found.entries()) bandByClass[heatClass] = band;
+    for (const [i, { classes }] of found.entries()) {
+      for (const heatClass of classes) bandByClass[heatClass] = i;
+    }
     return { bands: found, bandByClass, unlistedBand: unlisted > 0 ? bandByClass[0]! : -1 };
   }
+}
+
+/** Counts as they were before a sample of the lookups was scaled up. */
+function inUnits({ rowIds, counts }: RowCounts): RowCounts {
+  const unit = countUnitOf(counts);
+  return unit === 1
+    ? { rowIds, counts }
+    : { rowIds, counts: counts.map((count) => Math.round(count / unit)) };
+}
+
+interface ClassBand extends HeatBand {
+  readonly classes: readonly number[];
+}
+
+function bandOf(heatClass: number, rows: number, reads: number, discount: number): ClassBand {
+  const isEven = heatClass < EXACT_COUNT_MAX;
+  const mean = reads / rows;
+  return {
+    classes: [heatClass],
+    ...{ rows, reads, isEven },
+    readsARowMin: isEven ? mean : lowestCountOf(heatClass) - discount,
+    readsARowMax: isEven ? mean : highestCountOf(heatClass) - discount,
+  };
+}
+
+/**
+ * Adds the next band of falling counts. Where rows of a lower count are expected to be read more, as
+ * rows that the log did not show may be, the two are taken for alike: no count tells them apart.
+ */
+function addBand(bands: ClassBand[], added: ClassBand): void {
+  let next = added;
+  for (let last = bands.at(-1); last !== undefined; last = bands.at(-1)) {
+    if (next.reads / next.rows < last.reads / last.rows) break;
+    bands.pop();
+    const rows = last.rows + next.rows;
+    const reads = last.reads + next.reads;
+    const even = { isEven: true, readsARowMin: reads / rows, readsARowMax: reads / rows };
+    next = { classes: [...last.classes, ...next.classes], rows, reads, ...even };
+  }
+  bands.push(next);
 }
 
 const NO_COUNTS: RowCounts = { rowIds: new Int32Array(0), counts: new Uint32Array(0) };

@@ -25,13 +25,12 @@ export function giveCostMemory(
   coefficients: CostCoefficients,
   pooledCacheBytes: number | undefined,
 ): HeldShard[] {
-  const { blockBytes } = coefficients;
   const placed = shards.map((shard) => placedOn(shard));
   const budgets =
     pooledCacheBytes === undefined
       ? shards.map(({ spec }, i) => cacheBudgetOf(spec, draftsOf(placed[i]!)))
       : pooledBudgets(shards, placed, coefficients, pooledCacheBytes);
-  for (const [i, entries] of placed.entries()) give(entries, budgets[i]!, blockBytes);
+  for (const [i, entries] of placed.entries()) give(entries, budgets[i]!);
   levelReplicas(placed);
   return shards.map((shard, i) => {
     const held = placed[i]!.map(heldOf);
@@ -66,10 +65,10 @@ function pooledBudgets(
   coefficients: CostCoefficients,
   budgetBytes: number,
 ): number[] {
-  const { blockBytes, blockMissUs, messageUs } = coefficients;
+  const { blockMissUs, messageUs } = coefficients;
   const rowBytes = placed.map((entries) => sumOf(entries.map(({ draft }) => draft.bytes)));
   if (sumOf(rowBytes) <= budgetBytes) return rowBytes;
-  const curves = placed.map((entries) => shardMissCurveOf(draftsOf(entries), blockBytes));
+  const curves = placed.map((entries) => shardMissCurveOf(draftsOf(entries)));
   const memoryUs = placed.map((entries) =>
     entries.reduce((sum, { draft }) => sum + draft.memoryUs, messageUs),
   );
@@ -89,7 +88,7 @@ function pooledBudgets(
     (us) => sumOf(neededFor(us)) <= budgetBytes,
   );
   const needed = neededFor(slowestUs * SLOWEST_SLACK);
-  const free = freeShares(placed, budgetBytes, blockBytes);
+  const free = freeShares(placed, budgetBytes);
   const budgetsAt = (part: number): number[] =>
     needed.map((bytes, i) => Math.max(bytes, free[i]! * part));
   const part = -leastWhere(-1, 0, (negative) => sumOf(budgetsAt(-negative)) <= budgetBytes);
@@ -97,12 +96,8 @@ function pooledBudgets(
 }
 
 /** What each shard would get if only the reads of all together counted. */
-function freeShares(
-  placed: readonly (readonly Placed[])[],
-  budgetBytes: number,
-  blockBytes: number,
-): number[] {
-  const bytes = shareByMisses(draftsOf(placed.flat()), budgetBytes, blockBytes);
+function freeShares(placed: readonly (readonly Placed[])[], budgetBytes: number): number[] {
+  const bytes = shareByMisses(draftsOf(placed.flat()), budgetBytes);
   let start = 0;
   return placed.map((entries) => {
     const end = start + entries.length;
@@ -124,14 +119,14 @@ function leastWhere(low: number, high: number, holds: (value: number) => boolean
   return least;
 }
 
-function give(placed: readonly Placed[], budgetBytes: number, blockBytes: number): void {
+function give(placed: readonly Placed[], budgetBytes: number): void {
   const rowBytes = sumOf(placed.map(({ draft }) => draft.bytes));
   if (rowBytes <= budgetBytes) {
     for (const entry of placed) entry.cacheBytes = entry.draft.bytes;
     return;
   }
   const weights = placed.map(({ queryShare }) => queryShare);
-  const bytes = shareByMisses(draftsOf(placed), budgetBytes, blockBytes, weights);
+  const bytes = shareByMisses(draftsOf(placed), budgetBytes, weights);
   for (const [i, entry] of placed.entries()) entry.cacheBytes = bytes[i]!;
 }
 

@@ -1,6 +1,5 @@
 import type { ShardSpec } from "../../lib/plan/plan.js";
-import type { CostCoefficients } from "./cost-model.js";
-import type { PartitionDraft } from "./partition-draft.js";
+import { type PartitionDraft, wholeBlocksOf } from "./partition-draft.js";
 import type { ShardLoad } from "./place-greedy.js";
 import { cacheBudgetOf, leastCacheBytesOf, memoryBytesOf, shareByBytes } from "./shard-memory.js";
 
@@ -27,20 +26,15 @@ export interface HeldDraft {
  * Gives every partition the same part of its row bytes as cache: the stated fraction, or as much as
  * its shard's memory allows. With a fraction, a shard's memory is what it then needs.
  */
-export function giveMemory(
-  shards: readonly ShardLoad[],
-  rule: MemoryRule,
-  coefficients: CostCoefficients,
-): HeldShard[] {
-  const { blockBytes } = coefficients;
+export function giveMemory(shards: readonly ShardLoad[], rule: MemoryRule): HeldShard[] {
   return shards.map((shard) => {
     const drafts = shard.units.flatMap((unit) => unit.drafts);
     if (rule.kind === "given") {
       const budget = cacheBudgetOf(shard.spec, drafts);
-      const cacheBytes = shareByBytes(drafts, budget, blockBytes);
+      const cacheBytes = shareByBytes(drafts, budget);
       return heldShard(shard.spec, drafts, cacheBytes);
     }
-    const cacheBytes = drafts.map((draft) => fractionOf(draft, rule.fraction, blockBytes));
+    const cacheBytes = drafts.map((draft) => fractionOf(draft, rule.fraction));
     const memoryBytesMax = Math.ceil(
       drafts.reduce((sum, draft, i) => sum + memoryBytesOf(draft, cacheBytes[i]!), 0),
     );
@@ -48,9 +42,9 @@ export function giveMemory(
   });
 }
 
-function fractionOf(draft: PartitionDraft, fraction: number, blockBytes: number): number {
-  const rows = Math.ceil((draft.rowEnd - draft.rowStart) * fraction);
-  return Math.max(leastCacheBytesOf(draft, blockBytes), rows * draft.rowBytes);
+/** In whole blocks, none more than the fraction has room for, but for the one that every partition has. */
+function fractionOf(draft: PartitionDraft, fraction: number): number {
+  return Math.max(leastCacheBytesOf(draft), wholeBlocksOf(draft, draft.bytes * fraction));
 }
 
 function heldShard(

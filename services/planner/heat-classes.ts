@@ -1,5 +1,4 @@
-/** Counts up to this have a class each; above it a class spans a constant factor. */
-const EXACT_COUNT_MAX = 16;
+import { EXACT_COUNT_MAX } from "./expected-reads.js";
 
 /** Rows of one class differ by at most this factor in how often they are read. */
 const CLASS_STEP = 1.15;
@@ -8,7 +7,8 @@ const LOG_STEP = Math.log(CLASS_STEP);
 
 /**
  * The class of a row that was read `count` times: the same reads, nearly, so that rows are told apart
- * by a small number instead of by their counts. Hotter rows have higher classes.
+ * by a small number instead of by their counts. Hotter rows have higher classes. Counts below
+ * `EXACT_COUNT_MAX` have a class each; from there on a class spans a constant factor.
  *
  * @param count From 1 to 2^32 - 1: classes are 1 to 155.
  */

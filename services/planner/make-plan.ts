@@ -114,7 +114,7 @@ function hold(request: PlanRequest, task: PlanTask): HeldShard[] {
   if (request.strategy !== "cost") {
     const { demands, specs, coefficients } = task;
     const shards = placeByStrategy(request.strategy, demands, specs, coefficients);
-    return giveMemory(shards, request.memory, coefficients);
+    return giveMemory(shards, request.memory);
   }
   const searchOn = (specs: readonly ShardSpec[]): CostRequest => ({
     ...task,

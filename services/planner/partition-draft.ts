@@ -1,5 +1,6 @@
 import { rowBytesOf } from "../../lib/model/dtype.js";
 import type { ModelTable } from "../../lib/model/manifest.js";
+import { rowsPerBlockOf } from "../../lib/model/rows-per-block.js";
 import type { RangeAccess, RowMissPoint } from "./access-profile.js";
 import { type CostCoefficients, rowHitNsOf } from "./cost-model.js";
 import { blocksMissedAt, convexHull, type MissCurve, type MissPoint } from "./miss-curve.js";
@@ -27,6 +28,8 @@ export interface PartitionDraft {
   readonly isMeasured: boolean;
   readonly access: RangeAccess;
   readonly missCurve: MissCurve;
+  /** Rows that a block of its store holds: memory holds whole blocks. */
+  readonly rowsPerBlock: number;
 }
 
 export interface ColumnRange {
@@ -45,6 +48,7 @@ export function draftPartition(
   const columnCount = columns.columnEnd - columns.columnStart;
   const rowBytes = rowBytesOf(table.dtype, columnCount);
   const bytes = rowBytes * (access.rowEnd - access.rowStart);
+  const rowsPerBlock = rowsPerBlockOf(rowBytes, coefficients.blockBytes);
   const readsPerQuery = demand.readsPerQuery * access.readShare;
   const bags = featureCount * querySamples;
   const answerBytes = bags * columnCount * Float32Array.BYTES_PER_ELEMENT;
@@ -65,61 +69,41 @@ export function draftPartition(
     answerUs,
     isMeasured: demand.profile.isMeasured,
     access,
-    missCurve: missCurveOf(access, rowBytes, readsPerQuery, coefficients.blockBytes),
+    missCurve: missCurveOf(access, rowBytes, readsPerQuery, rowsPerBlock),
+    rowsPerBlock,
   };
 }
 
-/** Microseconds a mean query costs the calibrated machine for this partition with so much cache. */
-export function costUsOf(
-  draft: PartitionDraft,
-  cacheBytes: number,
-  coefficients: CostCoefficients,
-): number {
-  return draft.memoryUs + blocksMissedAt(draft.missCurve, cacheBytes) * coefficients.blockMissUs;
+/** Blocks that a mean query reads from disk with so much cache. */
+export function blocksOf(draft: PartitionDraft, cacheBytes: number): number {
+  return blocksMissedAt(draft.missCurve, wholeBlocksOf(draft, cacheBytes));
 }
 
-/** Share of row reads found in memory with so much cache, on the better of the two curves. */
+/** Share of row reads found in memory with so much cache. */
 export function hitRatioOf(draft: PartitionDraft, cacheBytes: number): number {
-  const rows = cacheBytes / draft.rowBytes;
-  return 1 - Math.min(...curvesOf(draft.access).map((points) => missRatioAt(points, rows)));
+  const rows = wholeBlocksOf(draft, cacheBytes) / draft.rowBytes;
+  return 1 - missRatioAt(draft.access.pinnedMisses, rows);
+}
+
+/** Of so many bytes of cache, what whole blocks fill: a slot of a shard's memory holds one block. */
+export function wholeBlocksOf(draft: PartitionDraft, cacheBytes: number): number {
+  if (cacheBytes >= draft.bytes) return draft.bytes;
+  const blockBytes = draft.rowsPerBlock * draft.rowBytes;
+  return Math.floor(cacheBytes / blockBytes + 1e-9) * blockBytes;
 }
 
 /**
- * Blocks read by bytes of cache. With the hottest rows in memory, rows about as hot as each other lie
- * in one block, as a store lays them out: a block is read unless none of its rows is wanted, so `m`
- * reads of a row read `(1 - exp(-b m)) / b` blocks, `b` rows a block. Sums of that over rows are the
- * same however a table is cut. Where an LRU cache was measured to miss less, its curve counts; its
- * misses fall on blocks at random.
+ * Blocks read by bytes of cache, the hottest rows being in memory. Rows about as hot as each other lie in one
+ * block, as a store lays them out: a block is read unless none of its rows is wanted, so `m` reads of
+ * a row read `(1 - exp(-b m)) / b` blocks, `b` rows a block. Sums of that over rows are the same however a
+ * table is cut.
  */
 function missCurveOf(
-  access: RangeAccess,
-  rowBytes: number,
-  readsPerQuery: number,
-  blockBytes: number,
-): MissCurve {
-  const rowsABlock = Math.max(1, Math.floor(blockBytes / rowBytes));
-  const points = pinnedPoints(access, rowBytes, readsPerQuery, rowsABlock);
-  if (access.lruMisses.length === 0) return convexHull(points);
-  const rowCount = access.rowEnd - access.rowStart;
-  const lru = access.lruMisses
-    .filter((point) => point.rows <= rowCount)
-    .map(({ rows, missRatio }) => {
-      const blocksOnDisk = (rowCount - rows) / rowsABlock;
-      const missed = readsPerQuery * missRatio;
-      return {
-        bytes: Math.ceil(rows) * rowBytes,
-        blocks: blocksOnDisk <= 0 ? 0 : blocksOnDisk * -Math.expm1(-missed / blocksOnDisk),
-      };
-    });
-  return convexHull([...points, ...lru]);
-}
-
-function pinnedPoints(
   { pinnedMisses }: RangeAccess,
   rowBytes: number,
   readsPerQuery: number,
-  rowsABlock: number,
-): MissPoint[] {
+  rowsPerBlock: number,
+): MissCurve {
   const points: MissPoint[] = [];
   let blocks = 0;
   for (let i = pinnedMisses.length - 1; i >= 0; i--) {
@@ -129,22 +113,15 @@ function pinnedPoints(
     const before = pinnedMisses[i - 1]!;
     const bandRows = rows - before.rows;
     const readsARow = ((before.missRatio - missRatio) * readsPerQuery) / bandRows;
-    blocks += (bandRows / rowsABlock) * -Math.expm1(-rowsABlock * Math.max(0, readsARow));
+    blocks += (bandRows / rowsPerBlock) * -Math.expm1(-rowsPerBlock * Math.max(0, readsARow));
   }
-  return points;
-}
-
-function curvesOf(access: RangeAccess): (readonly RowMissPoint[])[] {
-  return access.lruMisses.length === 0
-    ? [access.pinnedMisses]
-    : [access.pinnedMisses, access.lruMisses];
+  return convexHull(points);
 }
 
 function missRatioAt(points: readonly RowMissPoint[], rows: number): number {
   const after = points.findIndex((point) => point.rows >= rows);
   const b = after === -1 ? points.at(-1)! : points[after]!;
-  // An LRU curve starts at its first measured size; below it lies a straight line from "all missed".
-  const a = after > 0 ? points[after - 1]! : { rows: 0, missRatio: 1 };
-  if (after === -1 || b.rows === a.rows) return b.missRatio;
+  const a = after > 0 ? points[after - 1]! : b;
+  if (b.rows === a.rows) return b.missRatio;
   return a.missRatio + ((b.missRatio - a.missRatio) * (rows - a.rows)) / (b.rows - a.rows);
 }

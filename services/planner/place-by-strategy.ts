@@ -75,12 +75,10 @@ export function placeByStrategy(
 class Cutter {
   readonly #rule: StrategyRule;
   readonly #tables: readonly TableCuts[];
-  readonly #blockBytes: number;
 
   constructor(rule: StrategyRule, demands: readonly TableDemand[], coefficients: CostCoefficients) {
     this.#rule = rule;
     this.#tables = demands.map((demand) => new TableCuts(demand, coefficients));
-    this.#blockBytes = coefficients.blockBytes;
   }
 
   /** Cuts as coarsely as room allows, from what balance wants. */
@@ -118,7 +116,7 @@ class Cutter {
     }
     return [...draftsByKey].map(([key, list]) => {
       const load = list.reduce((sum, draft) => sum + this.#rule.loadOf(draft), 0);
-      return unitOf(key, list, load, this.#blockBytes);
+      return unitOf(key, list, load);
     });
   }
 }

@@ -27,13 +27,12 @@ export function unitOf(
   key: string,
   drafts: readonly PartitionDraft[],
   load: number,
-  blockBytes: number,
 ): PlacementUnit {
   let bytes = 0;
   let memoryBytesLeast = 0;
   for (const draft of drafts) {
     bytes += draft.bytes;
-    memoryBytesLeast += memoryBytesOf(draft, leastCacheBytesOf(draft, blockBytes));
+    memoryBytesLeast += memoryBytesOf(draft, leastCacheBytesOf(draft));
   }
   return { key, drafts, load, bytes, memoryBytesLeast };
 }

@@ -11,8 +11,7 @@ import type { AccessStatsFile } from "../../lib/stats/access-stats-file.js";
 import { compareIds } from "./compare-ids.js";
 import type { CostCoefficients } from "./cost-model.js";
 import type { HeldDraft, HeldShard } from "./give-memory.js";
-import { blocksMissedAt } from "./miss-curve.js";
-import { costUsOf, hitRatioOf } from "./partition-draft.js";
+import { blocksOf, hitRatioOf } from "./partition-draft.js";
 
 export interface PlanParts {
   readonly manifest: ModelManifest;
@@ -67,7 +66,7 @@ function partitionOf(held: HeldDraft, shardId: string, parts: PlanParts): PlanPa
   const { rowStart, rowEnd, columnStart, columnEnd } = draft;
   const place = { table: draft.table.name, rowStart, rowEnd, columnStart, columnEnd };
   const statsHash = parts.stats?.hash ?? null;
-  const blocks = blocksMissedAt(draft.missCurve, cacheBytes);
+  const blocks = blocksOf(draft, cacheBytes);
   return {
     id: partitionIdOf({ modelHash: parts.modelHash, statsHash, ...place }),
     ...place,
@@ -78,7 +77,7 @@ function partitionOf(held: HeldDraft, shardId: string, parts: PlanParts): PlanPa
       rowBytes: draft.bytes,
       rowsPerQuery: rounded(draft.readsPerQuery),
       blocksPerQuery: rounded(blocks),
-      costUs: rounded(costUsOf(draft, cacheBytes, parts.coefficients)),
+      costUs: rounded(draft.memoryUs + blocks * parts.coefficients.blockMissUs),
       costParts: roundedAll({
         segmentsUs: draft.overheadUs - draft.answerUs,
         rowsUs: draft.memoryUs - draft.overheadUs,
@@ -101,7 +100,7 @@ export function estimateOf(shard: HeldShard, coefficients: CostCoefficients): Sh
   let cacheBytesTotal = 0;
   for (const { draft, cacheBytes, queryShare } of shard.held) {
     const share = queryShare / weight;
-    const blocks = blocksMissedAt(draft.missCurve, cacheBytes);
+    const blocks = blocksOf(draft, cacheBytes);
     costs.segmentsUs += (draft.overheadUs - draft.answerUs) * share;
     costs.rowsUs += (draft.memoryUs - draft.overheadUs) * share;
     costs.blocksUs += blocks * coefficients.blockMissUs * share;

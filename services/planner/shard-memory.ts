@@ -1,6 +1,6 @@
 import type { ShardSpec } from "../../lib/plan/plan.js";
 import type { MissCurve } from "./miss-curve.js";
-import type { PartitionDraft } from "./partition-draft.js";
+import { type PartitionDraft, wholeBlocksOf } from "./partition-draft.js";
 
 /** Memory a shard needs beside the row bytes it keeps: slots, lists, the process itself. */
 export const MEMORY_OVERHEAD_FRACTION = 0.15;
@@ -9,11 +9,8 @@ export const MEMORY_OVERHEAD_FRACTION = 0.15;
 export const MEMORY_BYTES_A_ROW = 0.5;
 
 /** A shard works with a cache of one block a partition, and not with less. */
-export function leastCacheBytesOf(draft: PartitionDraft, blockBytes: number): number {
-  return Math.min(
-    draft.bytes,
-    Math.max(1, Math.ceil(blockBytes / draft.rowBytes)) * draft.rowBytes,
-  );
+export function leastCacheBytesOf(draft: PartitionDraft): number {
+  return Math.min(draft.bytes, blockBytesOf(draft));
 }
 
 /** Bytes of memory that a partition with so much cache takes of its shard's `memoryBytesMax`. */
@@ -34,22 +31,18 @@ export function cacheBudgetOf(
 /**
  * Gives each partition the same part of its row bytes, as much as the budget allows.
  *
- * @returns Cache bytes by position, whole rows, each at least what a shard needs to work.
+ * @returns Cache bytes by position, whole blocks, each at least what a shard needs to work.
  */
-export function shareByBytes(
-  drafts: readonly PartitionDraft[],
-  budgetBytes: number,
-  blockBytes: number,
-): number[] {
-  const least = drafts.map((draft) => leastCacheBytesOf(draft, blockBytes));
+export function shareByBytes(drafts: readonly PartitionDraft[], budgetBytes: number): number[] {
+  const least = drafts.map(leastCacheBytesOf);
   const leastTotal = least.reduce((sum, bytes) => sum + bytes, 0);
   const bytesTotal = drafts.reduce((sum, draft) => sum + draft.bytes, 0);
   const above = bytesTotal - leastTotal;
   const fraction = above <= 0 ? 0 : Math.min(1, (budgetBytes - leastTotal) / above);
-  return drafts.map((draft, i) => {
-    const wanted = least[i]! + Math.max(0, fraction) * (draft.bytes - least[i]!);
-    return wholeRows(draft, wanted);
-  });
+  const wanted = drafts.map(
+    (draft, i) => least[i]! + Math.max(0, fraction) * (draft.bytes - least[i]!),
+  );
+  return inWholeBlocks(drafts, wanted, budgetBytes);
 }
 
 /** Savings a byte within this factor of each other count as the same. */
@@ -61,15 +54,14 @@ export const SLOPE_STEP = 1.05;
  * save about as much get the same part of what they ask for, so that equals stay equal.
  *
  * @param weights Of a partition's reads, those that come here; 1 unless told.
- * @returns Cache bytes by position, whole rows, each at least what a shard needs to work.
+ * @returns Cache bytes by position, whole blocks, each at least what a shard needs to work.
  */
 export function shareByMisses(
   drafts: readonly PartitionDraft[],
   budgetBytes: number,
-  blockBytes: number,
   weights?: readonly number[],
 ): number[] {
-  const bytes = drafts.map((draft) => leastCacheBytesOf(draft, blockBytes));
+  const bytes = drafts.map(leastCacheBytesOf);
   let left = budgetBytes - bytes.reduce((sum, value) => sum + value, 0);
   const steps = drafts.flatMap((draft, i) =>
     stepsOf(draft.missCurve, i, bytes[i]!, weights?.[i] ?? 1),
@@ -83,7 +75,7 @@ export function shareByMisses(
     for (const step of equals) bytes[step.position] = bytes[step.position]! + step.bytes * given;
     left -= wanted;
   }
-  return drafts.map((draft, i) => wholeRows(draft, bytes[i]!));
+  return inWholeBlocks(drafts, bytes, budgetBytes);
 }
 
 interface MemoryStep {
@@ -107,6 +99,35 @@ function stepsOf(curve: MissCurve, position: number, least: number, weight: numb
   return steps;
 }
 
-function wholeRows(draft: PartitionDraft, bytes: number): number {
-  return Math.min(draft.bytes, Math.floor(bytes / draft.rowBytes + 1e-6) * draft.rowBytes);
+/**
+ * Rounds down to whole blocks, which is what memory holds, and gives what that leaves block by block
+ * where the rounding took most.
+ */
+function inWholeBlocks(
+  drafts: readonly PartitionDraft[],
+  wanted: readonly number[],
+  budgetBytes: number,
+): number[] {
+  const bytes = drafts.map((draft, i) => wholeBlocksOf(draft, wanted[i]!));
+  let left = Math.min(budgetBytes, sumOf(wanted)) - sumOf(bytes);
+  const partOfBlock = (i: number): number => (wanted[i]! - bytes[i]!) / blockBytesOf(drafts[i]!);
+  const byRemainder = drafts
+    .map((_, i) => i)
+    .filter((i) => partOfBlock(i) > 1e-6)
+    .toSorted((a, b) => partOfBlock(b) - partOfBlock(a) || a - b);
+  for (const i of byRemainder) {
+    const more = Math.min(blockBytesOf(drafts[i]!), drafts[i]!.bytes - bytes[i]!);
+    if (more > left) continue;
+    bytes[i] = bytes[i]! + more;
+    left -= more;
+  }
+  return bytes;
+}
+
+function blockBytesOf({ rowsPerBlock, rowBytes }: PartitionDraft): number {
+  return rowsPerBlock * rowBytes;
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }

@@ -6,12 +6,12 @@ import { leastCacheBytesOf } from "./shard-memory.js";
  * Blocks that a shard reads in a mean query by the cache of all its partitions, shared where it saves
  * most; it starts at the least cache that works.
  */
-export function shardMissCurveOf(drafts: readonly PartitionDraft[], blockBytes: number): MissCurve {
+export function shardMissCurveOf(drafts: readonly PartitionDraft[]): MissCurve {
   let bytes = 0;
   let blocks = 0;
   const steps: { bytes: number; blocks: number }[] = [];
   for (const draft of drafts) {
-    const least = leastCacheBytesOf(draft, blockBytes);
+    const least = leastCacheBytesOf(draft);
     bytes += least;
     blocks += blocksMissedAt(draft.missCurve, least);
     const curve = draft.missCurve;

@@ -1,6 +1,7 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import { rowBytesOf } from "../../lib/model/dtype.js";
 import type { ModelManifest, ModelTable } from "../../lib/model/manifest.js";
+import { rowsPerBlockOf } from "../../lib/model/rows-per-block.js";
 import type { AccessStatsFile } from "../../lib/stats/access-stats-file.js";
 import type { RowCounts } from "../../lib/stats/counts-file.js";
 import { AccessProfile } from "./access-profile.js";
@@ -84,8 +85,10 @@ export function leastMemoryOf(
   coefficients: CostCoefficients,
 ): number {
   return demands.reduce((sum, { table, rowBytes, bytes }) => {
-    const block = Math.max(1, Math.ceil(coefficients.blockBytes / rowBytes)) * rowBytes;
-    const cacheBytes = Math.min(bytes, block);
+    const cacheBytes = Math.min(
+      bytes,
+      rowsPerBlockOf(rowBytes, coefficients.blockBytes) * rowBytes,
+    );
     return sum + cacheBytes * (1 + MEMORY_OVERHEAD_FRACTION) + table.rowCount * MEMORY_BYTES_A_ROW;
   }, 0);
 }

@@ -3,14 +3,6 @@ import { crc32 } from "node:zlib";
 /** Bytes of the CRC-32 behind a block's rows. */
 export const BLOCK_CRC_BYTES = 4;
 
-/** A block is the largest power-of-two run of rows of at most this many bytes; see shards/DESIGN.md. */
-export const BLOCK_BYTES_TARGET = 8192;
-
-/** How many rows share a block: a power of two, so that a position splits by shift and mask. */
-export function rowsPerBlockOf(rowBytes: number): number {
-  return 2 ** Math.max(0, Math.floor(Math.log2(BLOCK_BYTES_TARGET / rowBytes)));
-}
-
 /**
  * Writes the checksum behind a block's rows. It starts from the block's id, so that a block read in
  * another's place is found out as well.

@@ -6,6 +6,7 @@ import { writeWhole } from "../../lib/files.js";
 import type { Dtype } from "../../lib/model/dtype.js";
 import type { ModelTable } from "../../lib/model/manifest.js";
 import { type Model, openModel } from "../../lib/model/model-directory.js";
+import { rowsPerBlockOf } from "../../lib/model/rows-per-block.js";
 import {
   assertPlanFitsModel,
   COLUMN_SPLIT_MULTIPLE,
@@ -13,7 +14,7 @@ import {
   type ShardingPlan,
 } from "../../lib/plan/plan.js";
 import type { AccessStatsFile } from "../../lib/stats/access-stats-file.js";
-import { BLOCK_CRC_BYTES, rowsPerBlockOf } from "./block-layout.js";
+import { BLOCK_CRC_BYTES } from "./block-layout.js";
 import { BlockWriter } from "./block-writer.js";
 import { choosePageBytes } from "./choose-page-bytes.js";
 import { classifyRows } from "./classify-rows.js";

@@ -1,7 +1,6 @@
 import { COLUMN_SPLIT_MULTIPLE } from "../../../lib/plan/plan.js";
 import { type CostCoefficients, rowHitNsOf } from "../cost-model.js";
 import { convexHull, type MissCurve } from "../miss-curve.js";
-import { draftPartition } from "../partition-draft.js";
 import type { TableDemand } from "../table-demand.js";
 
 /** What a table costs at least, however it is cut: every bound is made of these. */
@@ -57,11 +56,11 @@ function leastRowNs({ table }: TableDemand, coefficients: CostCoefficients): num
  * Blocks read at least, whatever the cut. A row read `m` times in a query reads `(1 - exp(-b m)) / b`
  * blocks, concave in `m`: over the rows of one heat band the function is replaced by its chord, below
  * it, because a cut may part the band's hotter rows from its colder ones. A cached row saves at most
- * what the band's hottest row would. A table that is not cut by rows may also do as well as its LRU
- * curve.
+ * what the band's hottest row would. Rows a block are not rounded down, as stores round them: of column
+ * parts each may round otherwise.
  */
 function missFloorOf(demand: TableDemand, coefficients: CostCoefficients): MissCurve {
-  const { profile, rowBytes, readsPerQuery, table } = demand;
+  const { profile, rowBytes, readsPerQuery } = demand;
   const readsTotal = profile.bands.reduce((sum, band) => sum + band.reads, 0);
   if (readsTotal === 0 || readsPerQuery === 0) return [{ bytes: 0, blocks: 0 }];
   const scale = readsPerQuery / readsTotal;
@@ -85,11 +84,5 @@ function missFloorOf(demand: TableDemand, coefficients: CostCoefficients): MissC
     blocks -= step.blocks;
     points.push({ bytes, blocks: Math.max(0, blocks) });
   }
-  if (profile.lruMisses.length === 0) return convexHull(points);
-  const [whole] = profile.accessOf([0, table.rowCount]);
-  const columns = { columnStart: 0, columnEnd: table.embeddingDim };
-  return convexHull([
-    ...points,
-    ...draftPartition(demand, whole!, columns, coefficients).missCurve,
-  ]);
+  return convexHull(points);
 }

@@ -89,12 +89,11 @@ export class UnitSource {
 
   unitOf(parts: readonly CellRange[], rules: UnitRules): CostUnit {
     const drafts = parts.map((part) => this.#draftOf(part));
-    const { blockBytes } = this.coefficients;
     const cacheBytesAt = new Float64Array(this.pricing.priceCount);
     const blocksAt = new Float64Array(this.pricing.priceCount);
     const sums = { memoryUs: 0, bytes: 0, fixedBytes: 0, leastCacheBytes: 0 };
     for (const draft of drafts) {
-      const least = leastCacheBytesOf(draft, blockBytes);
+      const least = leastCacheBytesOf(draft);
       const priced = this.pricing.pricedCurveOf(draft.missCurve, least);
       addInto(cacheBytesAt, priced.cacheBytesAt);
       addInto(blocksAt, priced.blocksAt);
@@ -114,7 +113,7 @@ export class UnitSource {
       canSplit: rules.canSplit && parts.length === 1,
       queryShare: 1,
       memoryBytesLeast: drafts.reduce(
-        (sum, draft) => sum + memoryBytesOf(draft, leastCacheBytesOf(draft, blockBytes)),
+        (sum, draft) => sum + memoryBytesOf(draft, leastCacheBytesOf(draft)),
         0,
       ),
     };

@@ -151,7 +151,7 @@ function repriced(
   request: CostRequest,
 ): { shards: ShardSums[]; source: UnitSource } {
   const drafts = shards.flatMap((shard) => shard.units.flatMap((unit) => unit.drafts));
-  const pricing = pooledPricing(priceableOf(drafts, coefficients), request.pooledCacheBytes ?? 0);
+  const pricing = pooledPricing(priceableOf(drafts), request.pooledCacheBytes ?? 0);
   const source = new UnitSource(demands, cells, coefficients, pricing, shareOf(request));
   const copies = shards.map((shard) => {
     const copy = new ShardSums(shard.spec, shard.index, coefficients, pricing);
@@ -161,13 +161,10 @@ function repriced(
   return { shards: copies, source };
 }
 
-function priceableOf(
-  drafts: readonly PartitionDraft[],
-  { blockBytes }: CostCoefficients,
-): Priceable[] {
+function priceableOf(drafts: readonly PartitionDraft[]): Priceable[] {
   return drafts.map((draft) => ({
     missCurve: draft.missCurve,
-    leastBytes: leastCacheBytesOf(draft, blockBytes),
+    leastBytes: leastCacheBytesOf(draft),
   }));
 }
 
@@ -185,7 +182,7 @@ function pricingFor(request: CostRequest): Pricing {
   const drafts = demands.map(
     (_, i) => source.unitOf([source.wholeTable(i)], { canSplit: true }).drafts[0]!,
   );
-  const priceable = priceableOf(drafts, coefficients);
+  const priceable = priceableOf(drafts);
   if (pooledCacheBytes !== undefined) return pooledPricing(priceable, pooledCacheBytes);
   const memoryBytesMax = request.specs.reduce((sum, spec) => sum + spec.memoryBytesMax, 0);
   return gridPricing(priceable, cacheBudgetOf({ memoryBytesMax }, drafts));

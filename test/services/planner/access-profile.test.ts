@@ -46,22 +46,36 @@ describe("AccessProfile", () => {
     );
   });
 
-  it("believes a count less where rows are left that the log did not show", () => {
-    const seen = profileOf(2, [12, 10]).accessOf([0, 2])[0]!;
-    const unseen = profileOf(200, [12, 10]).accessOf([0, 200])[0]!;
+  it("believes a count less where the log read rows once and left others out", () => {
+    const counts = [12, 10, ...new Array<number>(20).fill(1)];
+    const missWithTwoRows = (rowCount: number): number | undefined => {
+      const [all] = profileOf(rowCount, counts).accessOf([0, rowCount]);
+      return all?.pinnedMisses.find((point) => point.rows === 2)?.missRatio;
+    };
 
-    const missWithOneRow = (points: typeof seen.pinnedMisses): number | undefined =>
-      points.find((point) => point.rows === 1)?.missRatio;
-    assert.equal(missWithOneRow(seen.pinnedMisses), 1 - 12 / 22);
-    assert.equal(missWithOneRow(unseen.pinnedMisses), 1 - (12 - 0.75) / 22);
+    // 20 of 42 reads were of rows read once: as many will be of rows that it did not show.
+    assert.equal(missWithTwoRows(22), 1 - 22 / 42);
+    assert.equal(missWithTwoRows(200), 1 - (22 - 2 * (20 / 22)) / 42);
   });
 
-  it("spreads the tail, and what counts overstate, over rows that are not listed", () => {
+  it("spreads the tail over rows that are not listed", () => {
     const profile = profileOf(10, [50, 50], 100);
 
     const shares = profile.accessOf([0, 2, 6, 10]).map((range) => range.readShare);
 
-    assert.deepEqual(shares, [0.4925, 0.25375, 0.25375]);
+    assert.deepEqual(shares, [0.5, 0.25, 0.25]);
+  });
+
+  it("takes counts of a sample that were scaled up for what they were", () => {
+    const counts = Array.from({ length: 2000 }, (_, row) => (row < 1500 ? 1 : 1 + (row % 9)));
+
+    const plain = profileOf(5000, counts).accessOf([0, 1800, 5000]);
+    const scaled = profileOf(
+      5000,
+      counts.map((count) => count * 64),
+    ).accessOf([0, 1800, 5000]);
+
+    assert.deepEqual(scaled, plain);
   });
 
   it("adds up, however its rows are cut", () => {

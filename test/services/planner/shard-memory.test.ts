@@ -41,27 +41,27 @@ describe("shareByMisses()", () => {
     const missed = (cacheBytes: readonly number[]): number =>
       sum(drafts.map((draft, i) => blocksMissedAt(draft.missCurve, cacheBytes[i]!)));
 
-    const byMisses = missed(shareByMisses(drafts, budget, BLOCK_BYTES));
-    const byBytes = missed(shareByBytes(drafts, budget, BLOCK_BYTES));
+    const byMisses = missed(shareByMisses(drafts, budget));
+    const byBytes = missed(shareByBytes(drafts, budget));
 
     assert.ok(byMisses < byBytes, `${byMisses} of ${byBytes}`);
   });
 
   it("spends no more than there is, and nearly all of it", () => {
-    const shared = sum(shareByMisses(drafts, budget, BLOCK_BYTES));
+    const shared = sum(shareByMisses(drafts, budget));
 
-    assert.ok(shared <= budget && shared > budget - 2 * ROW_BYTES, `${shared} of ${budget}`);
+    assert.ok(shared <= budget && shared > budget - 2 * BLOCK_BYTES, `${shared} of ${budget}`);
   });
 
   it("gives all of everything when there is enough", () => {
     assert.deepEqual(
-      shareByMisses(drafts, 1e9, BLOCK_BYTES),
+      shareByMisses(drafts, 1e9),
       drafts.map((draft) => draft.bytes),
     );
   });
 
   it("gives each one block when there is next to nothing", () => {
-    assert.deepEqual(shareByMisses(drafts, 2 * BLOCK_BYTES, BLOCK_BYTES), [512, 512]);
+    assert.deepEqual(shareByMisses(drafts, 2 * BLOCK_BYTES), [512, 512]);
   });
 });
 
