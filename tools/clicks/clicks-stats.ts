@@ -18,7 +18,7 @@ import {
 } from "../../lib/stats/merge-access-stats.js";
 import { startProgress } from "../cli/progress.js";
 import { formatCount } from "../cli/table.js";
-import { type ClickBatch, type ClickLog, openClickLog } from "./click-log.js";
+import { type ClickBatch, type ClickLog, openClickLog, sliceClickBatch } from "./click-log.js";
 import { ClickCounter, EXACT_ROWS_MAX } from "./count-clicks.js";
 
 const optionsSchema = z
@@ -35,6 +35,7 @@ const optionsSchema = z
       .max(2 ** 31)
       .default(EXACT_ROWS_MAX),
     exactStackDistances: z.boolean().default(false),
+    queriesMax: z.coerce.number().int().min(1).optional(),
     json: z.boolean().default(false),
   })
   .refine(
@@ -54,6 +55,8 @@ export interface CollectOptions {
   readonly exactRowsMax?: number;
   /** Follows every row for the LRU curves, instead of a sample. */
   readonly exactStackDistances?: boolean;
+  /** Counts the log's first so many queries; all of them unless told. */
+  readonly queriesMax?: number | undefined;
 }
 
 /** `shardpool clicks stats`. */
@@ -70,6 +73,7 @@ export function clicksStatsCommand(): Command {
       `counters of 4 bytes; beyond them counts are sketched (default: ${EXACT_ROWS_MAX})`,
     )
     .option("--exact-stack-distances", "LRU curves from every row, not a sample (slower)")
+    .option("--queries-max <n>", "count the log's first n queries, to keep others for a check")
     .option("--json", "print the header as one JSON object")
     .addHelpText(
       "after",
@@ -108,10 +112,12 @@ export async function collectStats(options: CollectOptions): Promise<AccessStats
   const { sha256 } = await hashFile(options.clicks);
   const log = await openClickLog(options.clicks, { manifest });
   try {
-    await readThrough(log, "counting row reads", (batch) => counter.add(batch));
+    const { queriesMax } = options;
+    await readThrough(log, "counting row reads", queriesMax, (batch) => counter.add(batch));
     if (counter.needsRecount) {
       counter.startRecount();
-      await readThrough(log, "counting heavy rows exactly", (batch) => counter.recount(batch));
+      const recount = (batch: ClickBatch): void => counter.recount(batch);
+      await readThrough(log, "counting heavy rows exactly", queriesMax, recount);
     }
   } finally {
     await log.close();
@@ -120,7 +126,7 @@ export async function collectStats(options: CollectOptions): Promise<AccessStats
   const { name, version } = manifest;
   return await writeAccessStats(
     options.out,
-    { model: { name, version, hash }, source: sha256, ...counted },
+    { model: { name, version, hash }, source: sourceOf(sha256, options.queriesMax), ...counted },
     countsByTable,
   );
 }
@@ -136,18 +142,49 @@ function assertLogIsKept(clicks: string, out: string): void {
   );
 }
 
+/** What statistics of a log, or of its first queries, name as their source. */
+export function sourceOf(sha256: string, queriesMax: number | undefined): string {
+  return queriesMax === undefined ? sha256 : `first ${queriesMax} queries of ${sha256}`;
+}
+
 async function readThrough(
   log: ClickLog,
   label: string,
+  queriesMax: number | undefined,
   take: (batch: ClickBatch) => void,
 ): Promise<void> {
   const progress = startProgress(label, log.batchCount, "batches");
+  const queries = new FirstQueries(queriesMax ?? Number.POSITIVE_INFINITY);
   let done = 0;
   for await (const batch of log.batches()) {
-    take(batch);
+    const counted = queries.cut(batch);
+    if (counted.sampleCount > 0) take(counted);
     progress.update(++done);
+    if (counted.sampleCount < batch.sampleCount) break;
   }
   progress.finish();
+}
+
+/** Cuts what lies behind a number of queries off a log's batches. */
+class FirstQueries {
+  #left: number;
+  #query: number | undefined;
+
+  constructor(count: number) {
+    this.#left = count;
+  }
+
+  cut(batch: ClickBatch): ClickBatch {
+    if (this.#left === Number.POSITIVE_INFINITY) return batch;
+    let end = 0;
+    for (; end < batch.sampleCount; end++) {
+      if (batch.queries[end] === this.#query) continue;
+      if (this.#left === 0) break;
+      this.#left--;
+      this.#query = batch.queries[end];
+    }
+    return end === batch.sampleCount ? batch : sliceClickBatch(batch, 0, end);
+  }
 }
 
 /**

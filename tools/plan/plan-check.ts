@@ -12,7 +12,7 @@ const STRATEGY_NAMES = Object.keys(STRATEGIES);
 
 const optionsSchema = z.strictObject({
   model: z.string(),
-  stats: z.string(),
+  stats: z.string().optional(),
   clicks: z.string(),
   shards: z.coerce.number().int().min(1).max(64),
   strategies: z
@@ -31,32 +31,33 @@ export function planCheckCommand(): Command {
   return new Command("check")
     .description("Compares what plans are estimated to cost with what their shards then cost.")
     .requiredOption("--model <dir>", "model directory")
-    .requiredOption("--stats <file>", "access statistics")
-    .requiredOption("--clicks <file>", "click log whose queries are sent")
+    .requiredOption("--clicks <file>", "click log whose last queries are sent")
+    .option("--stats <file>", "access statistics; counted from the queries before unless given")
     .option("--shards <n>", "shards of each plan", "4")
     .option("--strategies <list>", "strategies to check", STRATEGY_NAMES.join(","))
     .option("--coefficients <file>", "costs measured by `plan calibrate`")
     .option("--cache-fraction <f>", "cache as a part of row bytes, 0 to 1", "0.6")
-    .option("--warmup-queries <n>", "queries that fill the caches first", "80")
-    .option("--queries <n>", "queries that are measured", "40")
+    .option("--warmup-queries <n>", "queries before them that fill the caches", "80")
+    .option("--queries <n>", "queries that are measured, the log's last", "40")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nEach shard is asked alone, one lookup in flight, so that the number of cores does not matter.\n" +
+      "\nPlans are made from the queries before those that are measured, so that estimates are forecasts.\n" +
+        "Each shard is asked alone, one lookup in flight, so that the number of cores does not matter.\n" +
         "Ends with an error when a strategy that was estimated to be faster turns out slower.\n" +
-        "\nExample:\n  shardpool plan check --model model --stats stats.json --clicks clicks.arrow \\\n" +
-        "    --coefficients costs.json",
+        "\nExample:\n  shardpool plan check --model model --clicks clicks.arrow --coefficients costs.json",
     )
     .action(planCheck);
 }
 
 async function planCheck(raw: unknown): Promise<void> {
-  const { json, coefficients, ...options } = parseConfig(optionsSchema, raw, "plan check");
+  const { json, coefficients, stats, ...options } = parseConfig(optionsSchema, raw, "plan check");
   const stop = takeOverStopSignals();
   try {
     const check = await runPlanCheck({
       ...options,
       ...(coefficients === undefined ? {} : { coefficients }),
+      ...(stats === undefined ? {} : { stats }),
       signal: stop.signal,
     });
     console.log(json ? JSON.stringify(check) : formatCheck(check));
@@ -76,8 +77,18 @@ function assertRankingHolds({ disagreements }: Judgement): void {
   );
 }
 
-function formatCheck({ strategies, querySamples, byCpu, byService }: PlanCheck): string {
-  const titles = ["estimate us", "CPU us", "ratio", "service us", "hits est.", "hits", "blocks"];
+function formatCheck(check: PlanCheck): string {
+  const { strategies, querySamples, statsKnowQueries, byCpu, byService } = check;
+  const titles = [
+    "estimate us",
+    "CPU us",
+    "ratio",
+    "service us",
+    "hits est.",
+    "hits",
+    "blocks est.",
+    "blocks",
+  ];
   const shards = formatTable(
     [
       { title: "strategy", align: "left" },
@@ -92,8 +103,9 @@ function formatCheck({ strategies, querySamples, byCpu, byService }: PlanCheck):
         shard.cpuUs.toFixed(0),
         (shard.estimatedUs / shard.cpuUs).toFixed(2),
         shard.serviceUs.toFixed(0),
-        shard.estimatedHitRatio === null ? "?" : percent(shard.estimatedHitRatio),
-        percent(shard.hitRatio),
+        shard.estimatedHitRatio === null ? "?" : tenths(shard.estimatedHitRatio),
+        tenths(shard.hitRatio),
+        shard.estimatedBlocks.toFixed(0),
         shard.blocksPerQuery.toFixed(0),
       ]),
     ),
@@ -113,7 +125,10 @@ function formatCheck({ strategies, querySamples, byCpu, byService }: PlanCheck):
     ]),
   );
   return [
-    `a mean query of ${querySamples.toFixed(1)} samples`,
+    `a mean query of ${querySamples.toFixed(1)} samples` +
+      (statsKnowQueries
+        ? "; the statistics are of these very queries: more hits than a forecast can know of (leave --stats out)"
+        : ""),
     shards,
     slowest,
     [judgementLine("CPU time", byCpu), judgementLine("service time", byService)].join("\n"),
@@ -131,6 +146,10 @@ function judgementLine(what: string, judgement: Judgement): string {
     `against ${what}: correlation ${r}, off by ${percent(meanError)}, ` +
     `${percent(scaledError)} once scaled; ${order}`
   );
+}
+
+function tenths(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
 }
 
 function percent(share: number): string {

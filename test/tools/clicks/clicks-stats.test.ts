@@ -17,6 +17,7 @@ import {
   type BagColumn,
   type ClickBatch,
   clickLogShapeOf,
+  sliceClickBatch,
   writeClickLog,
 } from "../../../tools/clicks/click-log.js";
 import { type CollectOptions, collectStats } from "../../../tools/clicks/clicks-stats.js";
@@ -121,6 +122,16 @@ describe("clicks stats", () => {
     }
     assert.ok((header.tables[0]?.queryCount ?? 0) <= 750);
     assert.ok((header.tables[0]?.queryCount ?? 0) > 700);
+  });
+
+  it("counts the first queries of a log alone", async () => {
+    const first = sliceClickBatch(halves[0]!, 0, 1000);
+
+    const stats = await statsOf("first", [halves[0]!, halves[1]!], { queriesMax: 250 });
+
+    assert.deepEqual(countsByRow(stats, "t1"), countsByRow(await statsOf("cut", [first]), "t1"));
+    assert.equal(stats.header.queryCount, 250);
+    assert.match(stats.header.source, /^first 250 queries of [0-9a-f]{64}$/);
   });
 
   it("refuses to write its counts over the log", async () => {

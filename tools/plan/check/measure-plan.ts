@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { JaggedBatch } from "../../../lib/jagged-batch.js";
 import type { ModelManifest } from "../../../lib/model/manifest.js";
 import type { ShardingPlan } from "../../../lib/plan/plan.js";
+import { lowerQuartileOf, medianOf } from "../../cli/median.js";
 import { storeFileOf } from "../../cluster/build-stores.js";
 import { type ServiceProcess, startServiceProcess } from "../../cluster/service-process.js";
 import { ShardStream, type StreamLookup } from "../calibrate/shard-stream.js";
@@ -18,12 +19,14 @@ export interface MeasurePlanOptions {
   /** Sent first, so that caches hold what they hold under load; their cost is not counted. */
   readonly warmup: readonly JaggedBatch[];
   readonly queries: readonly JaggedBatch[];
-  /** Passes over the queries; of their costs the least counts. */
-  readonly turns: number;
   readonly onQuery: () => void;
 }
 
-/** What a shard spent and said, for a mean query. */
+/**
+ * What a shard spent and said, for a mean query. Costs are the lower quartile over queries of the cost a sample, times
+ * the samples of a mean query: what else the machine does only adds, and spares some queries. The same
+ * queries sent again would not do, for their rows would be in memory by then.
+ */
 export interface MeasuredShard {
   readonly shard: string;
   /** CPU time of the process, gRPC and reader threads included. */
@@ -78,7 +81,7 @@ async function measureShard(
   { name, ready }: ServiceProcess,
   options: MeasurePlanOptions,
 ): Promise<MeasuredShard> {
-  const { manifest, plan, warmup, queries, turns, onQuery } = options;
+  const { manifest, plan, warmup, queries, onQuery } = options;
   const stream = new ShardStream(ready.address);
   try {
     const { partitions } = await stream.describe();
@@ -89,42 +92,75 @@ async function measureShard(
       await send(stream, lookupOf(batch, i));
       onQuery();
     }
-    const lookups = queries.map(lookupOf);
-    const passes: MeasuredShard[] = [];
-    for (let turn = 0; turn < turns; turn++) {
-      passes.push({ shard: name, ...(await onePass(stream, lookups, onQuery)) });
-    }
-    return passes.reduce((best, pass) => (pass.cpuUs < best.cpuUs ? pass : best));
+    return { shard: name, ...(await measureLookups(stream, queries.map(lookupOf), onQuery)) };
   } finally {
     stream.close();
   }
 }
 
-async function onePass(
+async function measureLookups(
   stream: ShardStream,
   lookups: readonly StreamLookup[],
   onQuery: () => void,
 ): Promise<Omit<MeasuredShard, "shard">> {
-  const cpuBefore = Number((await stream.describe()).cpuUs);
-  let serviceUs = 0;
+  const clock = await CpuClock.of(stream);
+  const cpuUs: number[] = [];
+  const serviceUs: number[] = [];
   let rowsHit = 0;
   let rowsMissed = 0;
   let blocks = 0;
   for (const lookup of lookups) {
+    await clock.start();
     const reply = await send(stream, lookup);
-    serviceUs += reply?.timings?.totalUs ?? 0;
+    cpuUs.push((await clock.stop()) / lookup.sampleCount);
+    serviceUs.push((reply?.timings?.totalUs ?? 0) / lookup.sampleCount);
     rowsHit += reply?.rowsHit ?? 0;
     rowsMissed += reply?.rowsMissed ?? 0;
     blocks += reply?.blocksRead ?? 0;
     onQuery();
   }
-  const cpuUs = Number((await stream.describe()).cpuUs) - cpuBefore;
+  const samples = lookups.reduce((sum, { sampleCount }) => sum + sampleCount, 0) / lookups.length;
   return {
-    cpuUs: cpuUs / lookups.length,
-    serviceUs: serviceUs / lookups.length,
+    cpuUs: lowerQuartileOf(cpuUs) * samples,
+    serviceUs: lowerQuartileOf(serviceUs) * samples,
     hitRatio: rowsHit / Math.max(1, rowsHit + rowsMissed),
     blocksPerQuery: blocks / lookups.length,
   };
+}
+
+/** Readings from which the CPU time of a reading itself is told. */
+const CLOCK_READINGS = 21;
+
+/** A shard's own CPU clock, less what reading it costs the shard. */
+class CpuClock {
+  readonly #stream: ShardStream;
+  readonly #readingUs: number;
+  #startedUs = 0;
+
+  private constructor(stream: ShardStream, readingUs: number) {
+    this.#stream = stream;
+    this.#readingUs = readingUs;
+  }
+
+  static async of(stream: ShardStream): Promise<CpuClock> {
+    const clock = new CpuClock(stream, 0);
+    const readings: number[] = [];
+    for (let i = 0; i < CLOCK_READINGS; i++) {
+      await clock.start();
+      readings.push(await clock.stop());
+    }
+    return new CpuClock(stream, medianOf(readings));
+  }
+
+  async start(): Promise<void> {
+    this.#startedUs = Number((await this.#stream.describe()).cpuUs);
+  }
+
+  /** Microseconds since the start. */
+  async stop(): Promise<number> {
+    const { cpuUs } = await this.#stream.describe();
+    return Math.max(0, Number(cpuUs) - this.#startedUs - this.#readingUs);
+  }
 }
 
 /** A shard that a query needs nothing of is not asked. */

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { collectStats } from "../../../../tools/clicks/clicks-stats.js";
 import { synthClicks } from "../../../../tools/clicks/clicks-synth.js";
 import { runPlanCheck } from "../../../../tools/plan/check/run-plan-check.js";
 import { makeClickModel } from "../../../support/click-models.js";
@@ -16,15 +15,13 @@ const model = await makeClickModel(join(folder, "model"), [
   { rowCount: 10, poolingFactor: 1 },
 ]);
 const clicks = join(folder, "clicks.arrow");
-const stats = join(folder, "stats.json");
 await synthClicks({
   ...{ model: model.dir, out: clicks, samples: 4000, profile: "zipf:1.05" },
   ...{ seed: 1, locality: 0, window: 1000 },
 });
-await collectStats({ model: model.dir, clicks, out: stats });
 
 const options = {
-  ...{ model: model.dir, stats, clicks, shards: 2, cacheFraction: 1 },
+  ...{ model: model.dir, clicks, shards: 2, cacheFraction: 1 },
   ...{ warmupQueries: 6, queries: 4, signal: new AbortController().signal, parentDir },
 };
 
@@ -45,6 +42,8 @@ describe("plan check", () => {
       assert.ok(shard.hitRatio > 0.8, `${shard.hitRatio}`);
     }
     assert.ok(check.querySamples > 1);
+    assert.match(check.statsSource, /^first [0-9]+ queries of /);
+    assert.equal(check.statsKnowQueries, false);
     assert.ok(Number.isFinite(check.byCpu.meanError));
     assert.deepEqual(readdirSync(parentDir), []);
   });
