@@ -2,6 +2,7 @@
 
 export type { AccessSnapshot, PartitionAccess } from "./engine/access-counter.js";
 export { ADMISSIONS, type Admission } from "./engine/admission/admission-policy.js";
+export type { MemoryParts } from "./engine/engine-memory.js";
 export {
   type EnginePartition,
   type LookupEngine,

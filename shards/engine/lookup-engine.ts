@@ -15,6 +15,7 @@ import { type Admission, DEFAULT_ADMISSION } from "./admission/admission-policy.
 import { BlockFetcher } from "./block-fetcher.js";
 import { reasonToGiveUp } from "./block-wait.js";
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from "./engine-limits.js";
+import { HEAP_BYTES, type MemoryParts, totalBytesOf } from "./engine-memory.js";
 import { plannedPartitions, sharedOut } from "./held-partitions.js";
 import { LookupJob } from "./lookup-job.js";
 import { type LookupReply, type LookupRequest, validateLookup } from "./lookup-request.js";
@@ -78,6 +79,8 @@ export interface LookupEngine {
   readonly limits: EngineLimits;
   /** Bytes of memory the engine can come to; less once partitions are in memory as a whole. */
   readonly memoryBytes: number;
+  /** What they are for. */
+  readonly memoryParts: MemoryParts;
   /** Reader threads that are at work or at rest now; they start as they are wanted. */
   readonly openReaderCount: number;
   /**
@@ -139,11 +142,13 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   const every = options.accessCountsEvery ?? DEFAULT_ACCESS_COUNTS_EVERY;
   const rowCounts = cached.map(({ partition }) => rowCountOf(partition));
   const { caches } = memory;
-  const otherBytes =
-    limits.waitingMax * limits.missedBytesMax +
-    (every === 0 ? 0 : accessCounterBytesOf(rowCounts)) +
-    readerPoolBytesOf(readers.readerCount, readers.blockBytesMax);
-  const memoryBytes = memory.bytes + otherBytes;
+  const otherParts = {
+    missedRows: limits.waitingMax * limits.missedBytesMax,
+    accessCounts: every === 0 ? 0 : accessCounterBytesOf(rowCounts),
+    readers: readerPoolBytesOf(readers.readerCount, readers.blockBytesMax),
+    heap: HEAP_BYTES,
+  };
+  const memoryBytes = totalBytesOf({ ...memory.parts, ...otherParts });
   if (options.memoryBytesMax !== undefined && memoryBytes > options.memoryBytesMax) {
     throw new ShardpoolError(
       "CONFIG_INVALID",
@@ -162,7 +167,10 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
     })),
     limits,
     get memoryBytes() {
-      return memory.bytes + otherBytes;
+      return totalBytesOf(this.memoryParts);
+    },
+    get memoryParts() {
+      return { ...memory.parts, ...otherParts };
     },
     get openReaderCount() {
       return fetcher.openReaderCount;

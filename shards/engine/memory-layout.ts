@@ -1,7 +1,9 @@
 import { ShardpoolError } from "../../lib/errors.js";
+import { SCAN_MEMORY_BYTES } from "../kernels/scan-values.js";
 import type { ShardStore } from "../store/shard-store.js";
 import { columnCountOf, describePartition, type StoredPartition } from "../store/store-catalog.js";
 import { type Admission, admissionBytesOf } from "./admission/admission-policy.js";
+import { type MemoryParts, totalBytesOf } from "./engine-memory.js";
 import { OverflowSlots } from "./overflow-slots.js";
 import {
   type CacheAreas,
@@ -32,9 +34,11 @@ export interface CachedPartition {
 /** The caches of all partitions and the bytes of memory they can come to. */
 export interface MemoryLayout {
   readonly caches: readonly PartitionCache[];
-  /** It falls when rows come to lie by row id, as their placement is wanted no more. */
-  readonly bytes: number;
+  /** `placement` falls when rows come to lie by row id, as theirs is wanted no more. */
+  readonly parts: LaidOutParts;
 }
+
+export type LaidOutParts = Pick<MemoryParts, "rows" | "index" | "placement" | "scratch">;
 
 const SCRATCH_VALUE_COUNT = PLACED_IDS_MAX;
 const SCRATCH_OUT_BYTES = 1024 * 1024;
@@ -64,7 +68,8 @@ export function layOutMemory(
 ): MemoryLayout {
   const sizes = scratchSizesFor(cached.map(({ partition }) => partition));
   const cacheByPartition = new Map<StoredPartition, PartitionCache>();
-  let bytes = 0;
+  let bytes = SCAN_MEMORY_BYTES;
+  const held = { rows: 0, index: 0, placement: 0 };
   for (const members of groupBySlab(cached, sizes, slabBytesMax)) {
     const layout = new SlabLayout();
     const scratch = layout.reserveScratch(sizes);
@@ -80,16 +85,29 @@ export function layOutMemory(
       const policy = { pinnedRows, admission };
       const cache = new PartitionCache(partition, slab, areas[i]!, policy, parts);
       cacheByPartition.set(partition, cache);
-      bytes += (slotCount - slabSlotCount) * slotBytesOf(partition);
-      bytes += bookkeepingBytesOf(slotCount) + admissionBytesOf(admission, partition.blockCount);
+      const outside =
+        bookkeepingBytesOf(slotCount) + admissionBytesOf(admission, partition.blockCount);
+      bytes += (slotCount - slabSlotCount) * slotBytesOf(partition) + outside;
+      held.rows += slotCount * slotBytesOf(partition);
+      held.index += areaBytesOf(partition, slotCount, 0) + outside;
+      if (areas[i]!.placement) {
+        const placement = placementBytesOf(partition);
+        held.placement += placement;
+        held.index -= placement;
+      }
     }
   }
   const caches = cached.map(({ partition }) => cacheByPartition.get(partition)!);
   return {
     caches,
-    get bytes() {
+    get parts() {
       const apart = new Set(caches.map(({ placementMemory }) => placementMemory));
-      return [...apart].reduce((sum, memory) => sum + (memory?.bytes.length ?? 0), bytes);
+      const apartBytes = [...apart].reduce((sum, memory) => sum + (memory?.bytes.length ?? 0), 0);
+      return {
+        ...held,
+        placement: held.placement + apartBytes,
+        scratch: bytes - totalBytesOf(held),
+      };
     },
   };
 }
@@ -182,6 +200,13 @@ function slabSlotCountFor(partition: StoredPartition, slotCount: number, bytes: 
     );
   }
   return slabSlotCount;
+}
+
+function placementBytesOf(partition: StoredPartition): number {
+  const layout = new SlabLayout();
+  const before = layout.bytes;
+  reservePlacementAreas(layout, partition);
+  return layout.bytes - before;
 }
 
 function areaBytesOf(partition: StoredPartition, slotCount: number, slabSlotCount: number): number {

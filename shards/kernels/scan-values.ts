@@ -6,6 +6,11 @@ const CHUNK_VALUES = 8192;
 /** From as many values on a kernel is cheaper than a loop here: 0.2 against 0.9 ns a value in the long run. */
 const KERNEL_VALUES_MIN = 32;
 
+const SCAN_PAGES = 2;
+
+/** Memory that looking through values takes, one for the thread. */
+export const SCAN_MEMORY_BYTES = SCAN_PAGES * 64 * 1024;
+
 interface Scanner {
   readonly kernels: Kernels;
   readonly uint32: Uint32Array;
@@ -51,7 +56,7 @@ function theScanner(): Scanner {
 }
 
 function createScanner(): Scanner {
-  const memory = new WebAssembly.Memory({ initial: 2, maximum: 2 });
+  const memory = new WebAssembly.Memory({ initial: SCAN_PAGES, maximum: SCAN_PAGES });
   return {
     kernels: createKernels(memory),
     uint32: new Uint32Array(memory.buffer, KERNEL_RESERVED_BYTES, CHUNK_VALUES),

@@ -55,6 +55,7 @@ export class ShardMetrics {
       (number) => engine.partitions[number]!.cacheBytesMax,
     );
     this.#addValue("memory_bytes", "Memory the engine can come to.", () => engine.memoryBytes);
+    this.#addMemoryParts(engine);
   }
 
   /** Adds the lookups taken in and not yet answered. */
@@ -104,6 +105,18 @@ export class ShardMetrics {
         for (const [number, { stored }] of engine.partitions.entries()) {
           this.set({ table: stored.table, partition: stored.id }, read(number));
         }
+      },
+    });
+  }
+
+  #addMemoryParts(engine: LookupEngine): void {
+    new Gauge<"part">({
+      name: "shardpool_shard_memory_part_bytes",
+      help: "Memory the engine can come to, by what it is for.",
+      labelNames: ["part"],
+      registers: [this.registry],
+      collect() {
+        for (const [part, bytes] of Object.entries(engine.memoryParts)) this.set({ part }, bytes);
       },
     });
   }

@@ -14,7 +14,7 @@ export interface ReaderPoolOptions {
 }
 
 /** A reader thread beside what it shares: stacks, V8 heap, SQLite's cache (benchmark lookup-memory). */
-const THREAD_BYTES = 17 * 1024 * 1024;
+const THREAD_BYTES = 20 * 1024 * 1024;
 
 /** Readers that may end of themselves; past it something is wrong with them, and there are none. */
 const ENDED_MAX = 16;

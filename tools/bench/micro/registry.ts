@@ -4,6 +4,7 @@ import { clicksCount } from "./clicks/clicks-count.js";
 import { accessCounts } from "./lookup/access-counts.js";
 import { lookupF16, lookupInt4, lookupInt8 } from "./lookup/lookup-dtypes.js";
 import { lookupHot } from "./lookup/lookup-hot.js";
+import { lookupMemory } from "./lookup/lookup-memory.js";
 import { lookupRandom } from "./lookup/lookup-random.js";
 import type { MicroBench } from "./micro-bench.js";
 import { SERVING_BENCHES } from "./serving-benches.js";
@@ -19,6 +20,7 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
   lookupF16,
   lookupInt8,
   lookupInt4,
+  lookupMemory,
   accessCounts,
   build,
   lookupCold,
