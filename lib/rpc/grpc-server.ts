@@ -12,9 +12,11 @@ import type { PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import { addressInUse } from "../http/listen.js";
+import { type ArrivalGate, gateArrivals } from "./arrival-gate.js";
 import { FLOW_CONTROL_WINDOW_BYTES, openSessionWindow } from "./flow-control.js";
 import { GrpcServerCall } from "./grpc-server-call.js";
 import { onHttp2Server, type StreamHandler, takeStreams } from "./http2-servers.js";
+import { retireResetConnections } from "./retire-connections.js";
 
 export interface GrpcServerOptions {
   /** `host:port`, where port 0 picks a free one, or `unix:PATH`. */
@@ -30,6 +32,8 @@ export interface GrpcServerOptions {
   readonly messageBytesMax: number;
   /** Flow-control window for what clients send; `FLOW_CONTROL_WINDOW_BYTES` unless told. */
   readonly windowBytes?: number;
+  /** Refuses calls before all of their message is there. */
+  readonly arrivalGate?: ArrivalGate;
   readonly serverOptions?: ServerOptions;
 }
 
@@ -65,6 +69,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const windowBytes = options.windowBytes ?? FLOW_CONTROL_WINDOW_BYTES;
   onHttp2Server(server, (http2Server) => {
     http2Server.on("session", (session) => openSessionWindow(session, windowBytes));
+    retireResetConnections(http2Server);
+    if (options.arrivalGate) gateArrivals(http2Server, options.arrivalGate);
     http2Servers.push(http2Server);
   });
   for (const { definition, implementation } of options.services) {

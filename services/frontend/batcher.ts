@@ -1,5 +1,6 @@
 import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
+import { ArrivingSamples } from "./arriving-samples.js";
 import { joinPieces, type QueryPiece } from "./batch-join.js";
 import type { BatchObserver } from "./batch-observer.js";
 import { PendingQuery } from "./pending-query.js";
@@ -52,6 +53,7 @@ export class Batcher {
   /** Samples that wait, by priority. */
   readonly #queuedCounts = new Array<number>(PRIORITY_LEVELS).fill(0);
   readonly #rate = new ServiceRate();
+  readonly #arriving = new ArrivingSamples();
   #batchesInFlight = 0;
   #sampleCount = 0;
 
@@ -85,14 +87,42 @@ export class Batcher {
    * when its deadline would pass before its answer, at half the rate that is measured.
    */
   assertTakes(sampleCount: number, priority: number, deadlineAt: number): void {
-    const { queueSampleCountMax, queueAgeMsMax, clock } = this.#options;
-    if (this.#sampleCount + sampleCount > queueSampleCountMax) {
-      throw overloaded(
-        `${this.#sampleCount} samples are waiting, ${sampleCount} more would pass the limit of ${queueSampleCountMax}`,
-      );
-    }
+    this.#assertFits(sampleCount, this.#sampleCount);
+    this.#assertInTime(sampleCount, this.#samplesAhead(priority), deadlineAt);
+  }
+
+  /**
+   * Keeps a place for a query that is still arriving: those that arrive side by side would each find the
+   * queue short, and each be refused once it is there.
+   *
+   * @returns Gives the place back; to be called before the query is submitted.
+   * @throws ShardpoolError SERVER_OVERLOADED as `assertTakes` does, with those counted that have a place.
+   */
+  reserve(sampleCount: number, priority: number, deadlineAt: number): () => void {
+    const nowMs = this.#options.clock.nowMs();
+    const arriving = this.#arriving.count(PRIORITY_LEVELS, nowMs);
+    this.#assertFits(sampleCount, this.#sampleCount + arriving);
+    const ahead = this.#samplesAhead(priority) + this.#arriving.count(priority, nowMs);
+    this.#assertInTime(sampleCount, ahead, deadlineAt);
+    return this.#arriving.add(sampleCount, priority, nowMs);
+  }
+
+  #samplesAhead(priority: number): number {
     let samplesAhead = 0;
     for (let level = 0; level < priority; level++) samplesAhead += this.#queuedCounts[level]!;
+    return samplesAhead;
+  }
+
+  #assertFits(sampleCount: number, waiting: number): void {
+    const { queueSampleCountMax } = this.#options;
+    if (waiting + sampleCount <= queueSampleCountMax) return;
+    throw overloaded(
+      `${waiting} samples are waiting, ${sampleCount} more would pass the limit of ${queueSampleCountMax}`,
+    );
+  }
+
+  #assertInTime(sampleCount: number, samplesAhead: number, deadlineAt: number): void {
+    const { queueAgeMsMax, clock } = this.#options;
     // Nobody is ahead: it starts with the next batch, and that measures the rate anew.
     if (samplesAhead === 0) return;
     const waitMs = this.#rate.estimateMs(samplesAhead + sampleCount);

@@ -1,13 +1,15 @@
 import { type MetricsServer, startMetricsServer } from "../../lib/http/metrics-server.js";
 import type { Logger } from "../../lib/log.js";
+import { REQUEST_WINDOW_BYTES } from "../../lib/rpc/flow-control.js";
 import { type GrpcServer, startGrpcServer } from "../../lib/rpc/grpc-server.js";
 import type { FrontendConfig } from "./frontend-config.js";
 import type { FrontendMetrics } from "./frontend-metrics.js";
-import { createInferenceService } from "./inference-service.js";
+import { admitArrivingInfer, createInferenceService } from "./inference-service.js";
 import {
   INFERENCE_SERVICE,
   inferencePackage,
   inferenceServiceDefinition,
+  MODEL_INFER_PATH,
 } from "./inference-wire.js";
 import type { ModelStatistics } from "./model-statistics.js";
 import type { QueryDesk } from "./query-desk.js";
@@ -84,6 +86,8 @@ function startGrpc(parts: ServerParts, config: FrontendConfig): Promise<GrpcServ
     ],
     packages: [inferencePackage],
     messageBytesMax: config.messageBytesMax,
+    windowBytes: REQUEST_WINDOW_BYTES,
+    arrivalGate: { path: MODEL_INFER_PATH, admit: (call) => admitArrivingInfer(parts, call) },
     serverOptions: { "grpc.max_concurrent_streams": STREAMS_A_CONNECTION_MAX },
   });
 }

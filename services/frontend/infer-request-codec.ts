@@ -110,7 +110,7 @@ function readOutput(reader: protobuf.Reader): { name: string } {
 }
 
 /** Sizes, packed or one by one. */
-function readShape(reader: protobuf.Reader, wireType: number, shape: number[]): void {
+export function readShape(reader: protobuf.Reader, wireType: number, shape: number[]): void {
   if (wireType !== LENGTH_DELIMITED) {
     push(shape, numberOf(reader.int64()), "shape");
     return;
@@ -120,7 +120,10 @@ function readShape(reader: protobuf.Reader, wireType: number, shape: number[]): 
 }
 
 /** An entry of a map: key 1, value 2; a key that comes again replaces what was there. */
-function readParameter(reader: protobuf.Reader, parameters: Map<string, ParameterValue>): void {
+export function readParameter(
+  reader: protobuf.Reader,
+  parameters: Map<string, ParameterValue>,
+): void {
   let name = "";
   let value: ParameterValue | undefined;
   forEachField(reader, {

@@ -1,13 +1,15 @@
 import type { ServerUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { Logger } from "../../lib/log.js";
+import type { ArrivingCall } from "../../lib/rpc/arrival-gate.js";
 import { unaryHandler } from "../../lib/rpc/unary-handler.js";
-import { readInferOptions } from "./infer-options.js";
+import { type InferOptions, readInferOptions } from "./infer-options.js";
 import { decodeModelInferRequest } from "./infer-request-codec.js";
 import { inferResponseOf } from "./infer-response.js";
 import { encodeModelInferResponse } from "./inference-wire.js";
 import { readInputTensors } from "./input-tensor.js";
 import { type ModelStatistics, statisticsOf } from "./model-statistics.js";
-import type { QueryDesk } from "./query-desk.js";
+import type { IncomingCall, QueryDesk } from "./query-desk.js";
+import { type PeekedRequest, peekModelInferRequest } from "./request-peek.js";
 import { assertServed, metadataOf, type ServedModel, serverMetadataOf } from "./served-model.js";
 
 export interface InferenceServiceOptions {
@@ -50,6 +52,39 @@ export function createInferenceService(
   };
 }
 
+/**
+ * Keeps a place for a query by what stands before its tensors; what is wrong with it otherwise shows when all
+ * of it is there.
+ *
+ * @throws ShardpoolError as `QueryDesk.reserve` does.
+ */
+export function admitArrivingInfer(
+  { model, desk }: Pick<InferenceServiceOptions, "model" | "desk">,
+  { headers, firstBytes, timeoutMs }: ArrivingCall,
+): (() => void) | undefined {
+  const peeked = peekModelInferRequest(firstBytes);
+  if (peeked?.modelName !== model.manifest.name) return undefined;
+  if (peeked.sampleCount > model.sampleCountMax) return undefined;
+  const options = readOptionsOf(model, peeked);
+  const call = incomingCall(headers["traceparent"]?.toString());
+  return options && desk.reserve(call, peeked.sampleCount, options, timeoutMs);
+}
+
+function readOptionsOf(
+  model: ServedModel,
+  { parameters }: PeekedRequest,
+): InferOptions | undefined {
+  try {
+    return readInferOptions(model, [], parameters);
+  } catch {
+    return undefined;
+  }
+}
+
+function incomingCall(traceparent: string | undefined): IncomingCall {
+  return { protocol: "grpc", spanName: "inference.GRPCInferenceService/ModelInfer", traceparent };
+}
+
 interface ModelKey {
   readonly name: string;
   readonly version: string;
@@ -61,11 +96,7 @@ async function infer(
   call: ServerUnaryCall<Buffer, Buffer>,
 ): Promise<Buffer> {
   const { query, answer } = await desk.answer(
-    {
-      protocol: "grpc",
-      spanName: "inference.GRPCInferenceService/ModelInfer",
-      traceparent: call.metadata.get("traceparent")[0]?.toString(),
-    },
+    incomingCall(call.metadata.get("traceparent")[0]?.toString()),
     () => {
       const request = decodeModelInferRequest(bytes);
       assertServed(model, request.modelName, request.modelVersion);

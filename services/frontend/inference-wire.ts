@@ -6,6 +6,7 @@ import { loadProto, PROTO_FOLDER, serviceOf } from "../../lib/rpc/load-proto.js"
 
 const PROTO_FILE = "inference.proto";
 export const INFERENCE_SERVICE = "inference.GRPCInferenceService";
+export const MODEL_INFER_PATH = `/${INFERENCE_SERVICE}/ModelInfer`;
 
 /** `inference.InferParameter`: exactly one is set. */
 export interface InferParameter {

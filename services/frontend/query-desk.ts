@@ -81,6 +81,30 @@ export class QueryDesk {
     }
   }
 
+  /**
+   * Keeps a place for a query that is still arriving. A refusal ends the query, and is counted as such.
+   *
+   * @param timeoutMs What the protocol's deadline leaves; Infinity for none.
+   * @returns Gives the place back; to be called before `answer`.
+   * @throws ShardpoolError as `QueryService.reserve` does.
+   */
+  reserve(
+    call: IncomingCall,
+    sampleCount: number,
+    options: Pick<InferOptions, "priority" | "timeoutMs">,
+    timeoutMs: number,
+  ): () => void {
+    const { queries, clock } = this.#options;
+    try {
+      return queries.reserve(sampleCount, options, timeoutMs);
+    } catch (error) {
+      const startedAt = clock.nowMs();
+      const { spanName: name, traceparent } = call;
+      this.#recordFailure(call, new QueryTrace({ name, traceparent, startedAt }), startedAt, error);
+      throw error;
+    }
+  }
+
   #recordAnswer(
     { protocol }: IncomingCall,
     requestId: string,

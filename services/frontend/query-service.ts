@@ -71,10 +71,12 @@ export class QueryService {
     trace?: QueryTrace,
   ): AnswerCall {
     this.#assertServing();
-    const { batcher, clock, queryTimeoutMsMax } = this.#options;
+    const { batcher, clock } = this.#options;
     const arrivedAt = clock.nowMs();
-    const deadlineAt = arrivedAt + Math.min(timeoutMs, options.timeoutMs, queryTimeoutMsMax);
-    batcher.assertTakes(claimedSampleCount(tensors), options.priority, deadlineAt);
+    const deadlineAt = this.#deadlineOf(options, timeoutMs, arrivedAt);
+    // What is over the limit is refused for that, and not for now.
+    const sampleCount = Math.min(samplesOfShapes(tensors), this.model.sampleCountMax);
+    batcher.assertTakes(sampleCount, options.priority, deadlineAt);
     const inputs = readInferInputs(this.model, tensors);
     const { batch, defaultRowCount } = this.#rangePolicy.apply(inputs.batch);
     const call = batcher.submit({
@@ -90,6 +92,31 @@ export class QueryService {
       answer: this.#answer(call, inputs.sampleCount, defaultRowCount, arrivedAt),
       cancel: () => call.cancel(),
     };
+  }
+
+  /**
+   * Keeps a place for a query that is still arriving.
+   *
+   * @returns Gives the place back; to be called before the query is submitted.
+   * @throws ShardpoolError SERVER_NOT_READY, SERVER_DRAINING or SERVER_OVERLOADED when it will not be taken in.
+   */
+  reserve(
+    sampleCount: number,
+    options: Pick<InferOptions, "priority" | "timeoutMs">,
+    timeoutMs: number,
+  ): () => void {
+    this.#assertServing();
+    const { batcher, clock } = this.#options;
+    const deadlineAt = this.#deadlineOf(options, timeoutMs, clock.nowMs());
+    return batcher.reserve(sampleCount, options.priority, deadlineAt);
+  }
+
+  #deadlineOf(
+    options: Pick<InferOptions, "timeoutMs">,
+    timeoutMs: number,
+    arrivedAt: number,
+  ): number {
+    return arrivedAt + Math.min(timeoutMs, options.timeoutMs, this.#options.queryTimeoutMsMax);
   }
 
   async #answer(
@@ -122,6 +149,17 @@ export class QueryService {
 }
 
 /** The samples of a query as its shapes have them, before anything of it is read or checked. */
-function claimedSampleCount(tensors: ReadonlyMap<string, InputTensor>): number {
-  return tensors.get("lengths")?.shape[1] ?? tensors.get("ids")?.shape[0] ?? 0;
+function samplesOfShapes(tensors: ReadonlyMap<string, InputTensor>): number {
+  for (const name of ["lengths", "ids"]) {
+    const tensor = tensors.get(name);
+    const sampleCount = tensor && claimedSampleCount(name, tensor.shape);
+    if (sampleCount !== undefined) return sampleCount;
+  }
+  return 0;
+}
+
+/** The samples that the shape of an input tells; `undefined` for an input whose shape does not. */
+export function claimedSampleCount(name: string, shape: readonly number[]): number | undefined {
+  if (name === "lengths") return shape[1];
+  return name === "ids" ? shape[0] : undefined;
 }

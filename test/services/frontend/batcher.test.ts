@@ -208,6 +208,35 @@ describe("Batcher", () => {
     assert.equal(bench.predictor.batches.length, before);
   });
 
+  it("counts those that are still arriving, until their place is given back or too old", async () => {
+    const bench = new Bench({ queueSampleCountMax: 100 });
+    await bench.measureRate();
+    const reserve = (sampleCount: number, timeoutMs: number, priority = 2): (() => void) =>
+      bench.batcher.reserve(sampleCount, priority, bench.nowMs + timeoutMs);
+    const places = [reserve(10, 150), reserve(10, 50_000), reserve(10, 50_000, 3)];
+
+    // 20 of its class are arriving, with its own 30 samples: twice 300 ms, and 100 ms for a batch.
+    assert.throws(() => reserve(10, 650), { message: /20 samples are ahead.*may take 7\d\d ms/ });
+    assert.throws(() => reserve(71, 50_000), { message: /30 samples are waiting, 71 more/ });
+    reserve(10, 650, 1)();
+    places[0]!();
+    places[0]!();
+    reserve(10, 650)();
+
+    bench.nowMs += 1001;
+    reserve(100, 50_000);
+  });
+
+  it("takes a query in that kept its place, whoever else is arriving", async () => {
+    const bench = new Bench();
+    await bench.measureRate();
+    const giveBack = bench.batcher.reserve(10, 2, bench.nowMs + 350);
+    for (let i = 0; i < 5; i++) bench.batcher.reserve(10, 2, bench.nowMs + 50_000);
+
+    giveBack();
+    bench.submit(10, { timeoutMs: 350 });
+  });
+
   it("gives a batch up when nobody waits for any of it", async () => {
     const bench = new Bench();
     bench.submit(1);

@@ -46,7 +46,12 @@ async function withLoadedCluster(
 }
 
 const DEADLINE_MS = 500;
-const MULTIPLES = [2, 5];
+/** What clients do; the last line is one gateway that sends everything. */
+const OVERLOADS = [
+  { multiple: 2, connectionCount: 8 },
+  { multiple: 5, connectionCount: 8 },
+  { multiple: 5, connectionCount: 1 },
+];
 
 /**
  * The generator takes its own share of the machine, and more of it the faster it sends: what was left
@@ -56,21 +61,21 @@ async function measureOverload(context: MicroContext, loaded: Loaded): Promise<v
   const { cluster, queries, peak } = loaded;
   const cores = availableParallelism();
   const peakGeneratorCores = peak.clientCpuSecondsPerQuery * peak.queriesPerSecond;
-  for (const multiple of MULTIPLES) {
+  const peakSystemCores = peak.cpuSecondsPerQuery * peak.queriesPerSecond;
+  for (const { multiple, connectionCount } of OVERLOADS) {
     const { goodput, latency, errorsByCode, generatorCores, systemCores } = await runOpenLoad(
       cluster,
       queries,
       {
         queriesPerSecond: multiple * peak.queriesPerSecond,
-        seconds: context.seconds,
-        timeoutMs: DEADLINE_MS,
-        seed: context.seed,
+        ...{ seconds: context.seconds, seed: context.seed },
+        ...{ timeoutMs: DEADLINE_MS, connectionCount },
       },
     );
     const capacityLeft =
       (peak.queriesPerSecond * (cores - generatorCores)) / (cores - peakGeneratorCores);
     context.print({
-      case: `${multiple}x`,
+      case: `${multiple}x, connections: ${connectionCount}`,
       unit: "queries/s",
       better: "higher",
       value: goodput,
@@ -79,6 +84,7 @@ async function measureOverload(context: MicroContext, loaded: Loaded): Promise<v
       // Everything sent came back, as an answer or as a refusal.
       correct: !("IN_FLIGHT_LIMIT" in errorsByCode),
       ...{ peakQueriesPerSecond: peak.queriesPerSecond, deadlineMs: DEADLINE_MS, errorsByCode },
+      ...{ peakGeneratorCores, peakSystemCores },
       ...{ generatorCores, systemCores, cores, latencyMs: latency.summary() },
     });
   }
@@ -91,6 +97,7 @@ async function measureTail(context: MicroContext, loaded: Loaded): Promise<void>
   const queriesPerSecond = SHARE_OF_PEAK * peak.queriesPerSecond;
   const { goodput, latency, errorsByCode } = await runOpenLoad(cluster, queries, {
     ...{ queriesPerSecond, seconds: context.seconds, timeoutMs: 60_000, seed: context.seed },
+    connectionCount: 1,
   });
   const { p50, p99 } = latency.summary()!;
   context.print({
