@@ -21,7 +21,7 @@ function serve({ address, query, queryCount, phase }: GreedyClientWork): void {
   let missingCount = 2 * queryCount;
   const send = (): void => {
     for (let i = 0; i < queryCount; i++) {
-      client.infer(Buffer.from(query), (error) => {
+      client.infer(Buffer.from(query), (...[error]) => {
         parentPort!.postMessage(error?.message ?? null);
         if (--missingCount === 0) client.close();
       });
