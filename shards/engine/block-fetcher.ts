@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { setImmediate as onNextTurn } from "node:timers";
 import type { Clock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
@@ -24,8 +25,16 @@ const INLINE_MS_MAX = 0.05;
 /** What a block read is taken to cost before one was timed: the page cache has it. */
 const WARM_READ_MS = 0.006;
 
+/**
+ * Reads that take less are the processor's work and not the disk's. More readers than processors then
+ * only take turns with each other and with the thread that serves.
+ */
+const DISK_READ_MS_MIN = 0.02;
+
 /** Blocks this thread reads between two looks at the clock. */
 const READS_PER_LOOK = 4;
+
+const PROCESSORS = availableParallelism();
 
 const PRUNE_LENGTH_MIN = 16_384;
 
@@ -146,12 +155,16 @@ export class BlockFetcher {
       // Until a reader is open this thread makes a start.
       if (this.#readers.openCount > 0) this.#giveToReaders();
       else this.#readSlice();
-      if (this.#queue.length > 0) this.#readers.grow();
+      if (this.#queue.length > 0) this.#readers.grow(this.#usefulReaders);
     }
   }
 
+  get #usefulReaders(): number {
+    return this.#readMs < DISK_READ_MS_MIN ? PROCESSORS : Number.POSITIVE_INFINITY;
+  }
+
   #giveToReaders(): void {
-    const room = this.#readers.roomCount;
+    const room = this.#readers.roomCount(this.#usefulReaders);
     if (room === 0) return;
     const { chunkBlocks } = this.#readers;
     const reads = this.#takeFromQueue(room * chunkBlocks);

@@ -2,7 +2,10 @@ import type { LookupLimits } from "./lookup-request.js";
 
 /** What one lookup may ask for, and what all of them together may hold. */
 export interface EngineLimits extends LookupLimits {
-  /** Bytes of missed rows a lookup copies at a time; one that misses more goes in passes. */
+  /**
+   * Bytes of missed rows that lookups copy at a time, all together. One that is alone has a quarter of
+   * them; one that misses more than its share goes in passes, each of which takes its blocks again.
+   */
   readonly missedBytesMax: number;
   /** Lookups that wait for blocks at a time, each with its copies. */
   readonly waitingMax: number;
@@ -16,8 +19,9 @@ export const DEFAULT_ENGINE_LIMITS: EngineLimits = {
   valueCountMax: 4_000_000,
   // 4096 samples of 26 vectors of 64 float32 are 26 MiB.
   replyBytesMax: 64 * 1024 * 1024,
-  // A batch of 128 bags of 20 rows of 64 float32 has 640 KiB of rows: one pass, were all missed.
-  missedBytesMax: 1024 * 1024,
+  // A batch of 128 samples of 520 rows of 64 float32 has 16 MiB of rows; of them a quarter to a half can miss
+  // in one pass.
+  missedBytesMax: 32 * 1024 * 1024,
   waitingMax: 32,
   queuedMax: 256,
 };

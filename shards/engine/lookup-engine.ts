@@ -25,6 +25,7 @@ import { MissingValues, type WantedBlocks } from "./missed-rows.js";
 import { type PartitionCache, slotBytesOf } from "./partition-cache.js";
 import { type PreloadProgress, preloadCaches } from "./preload.js";
 import { readerPoolBytesOf } from "./readers/reader-pool.js";
+import { RowBuffers } from "./row-buffers.js";
 import { WaitingRoom } from "./waiting-room.js";
 
 export type { PreloadProgress } from "./preload.js";
@@ -142,6 +143,7 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   const every = options.accessCountsEvery ?? DEFAULT_ACCESS_COUNTS_EVERY;
   const rowCounts = cached.map(({ partition }) => rowCountOf(partition));
   const { caches } = memory;
+<<<<<<< HEAD
   const otherParts = {
     missedRows: limits.waitingMax * limits.missedBytesMax,
     accessCounts: every === 0 ? 0 : accessCounterBytesOf(rowCounts),
@@ -149,6 +151,14 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
     heap: HEAP_BYTES,
   };
   const memoryBytes = totalBytesOf({ ...memory.parts, ...otherParts });
+=======
+  const otherBytes =
+    limits.missedBytesMax +
+    keptMissedBytesOf(limits) +
+    (every === 0 ? 0 : accessCounterBytesOf(rowCounts)) +
+    readerPoolBytesOf(readers.readerCount, readers.blockBytesMax);
+  const memoryBytes = memory.bytes + otherBytes;
+>>>>>>> 3f24f82 (shards: a lookup that misses much is done in one pass; buffers for missed rows are used again)
   if (options.memoryBytesMax !== undefined && memoryBytes > options.memoryBytesMax) {
     throw new ShardpoolError(
       "CONFIG_INVALID",
@@ -219,6 +229,11 @@ function countersOf(cache: PartitionCache): PartitionCounters {
   };
 }
 
+/** Bytes of buffers for missed rows that are kept for the next lookup: what one that is alone may hold. */
+function keptMissedBytesOf({ missedBytesMax }: EngineLimits): number {
+  return Math.floor(missedBytesMax / 4);
+}
+
 /** Takes lookups from their validation to their answer. */
 class Lookups {
   readonly #caches: readonly PartitionCache[];
@@ -227,7 +242,7 @@ class Lookups {
   readonly #clock: Clock;
   readonly #room: WaitingRoom;
   readonly #accesses: AccessCounter | undefined;
-  readonly #missing = new MissingValues();
+  readonly #missing: MissingValues;
 
   constructor(
     caches: readonly PartitionCache[],
@@ -241,15 +256,17 @@ class Lookups {
     this.#fetcher = fetcher;
     this.#limits = limits;
     this.#clock = clock;
-    this.#room = new WaitingRoom(limits.waitingMax, limits.queuedMax);
+    this.#missing = new MissingValues(new RowBuffers(keptMissedBytesOf(limits)));
+    this.#room = new WaitingRoom(limits.waitingMax, limits.queuedMax, limits.missedBytesMax);
   }
 
   async lookup(request: LookupRequest): Promise<LookupReply> {
     const pooledCount = validateLookup(request, this.#caches, this.#limits);
     this.#accesses?.count(request);
-    const tally = new LookupTally(this.#limits.missedBytesMax, this.#clock);
+    const { hasRoom } = this.#room;
+    const tally = new LookupTally(hasRoom ? this.#room.nextShare : 0, this.#clock);
     const job = new LookupJob(request, this.#caches, pooledCount, tally, this.#missing);
-    let wants = job.advance(this.#room.hasRoom);
+    let wants = job.advance(hasRoom);
     if (wants !== undefined && this.#fetchAtOnce(job, wants)) wants = job.advance(true);
     return wants === undefined ? job.reply() : this.#waitForBlocks(job, wants);
   }
@@ -266,11 +283,16 @@ class Lookups {
 
   async #waitForBlocks(job: LookupJob, firstWants: readonly WantedBlocks[]): Promise<LookupReply> {
     const { request, tally } = job;
-    await this.#room.enter();
+    const entered = this.#room.enter();
+    const share = typeof entered === "number" ? entered : await entered;
     try {
       tally.queueLap();
-      // Without room at first, nothing was wanted yet.
-      let wants = firstWants.length > 0 ? firstWants : job.advance(true);
+      let wants: readonly WantedBlocks[] | undefined = firstWants;
+      if (firstWants.length === 0) {
+        // Without room at first, nothing was wanted yet.
+        tally.missedBytesLeft = share;
+        wants = job.advance(true);
+      }
       while (wants !== undefined) {
         const error = reasonToGiveUp(request, this.#clock.nowMs());
         if (error) throw error;
@@ -280,7 +302,7 @@ class Lookups {
       }
       return job.reply();
     } finally {
-      this.#room.leave();
+      this.#room.leave(share);
     }
   }
 }

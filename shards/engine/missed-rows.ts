@@ -1,4 +1,5 @@
 import type { PartitionCache } from "./partition-cache.js";
+import type { RowBuffers } from "./row-buffers.js";
 
 /**
  * The missed rows of one segment of a waiting lookup: copies of its own, so that what the cache does
@@ -7,7 +8,7 @@ import type { PartitionCache } from "./partition-cache.js";
 export interface MissedRows {
   /** `[n]`, rising: which values of the segment they belong to. */
   readonly valueIndices: Uint32Array;
-  /** `[n][rowBytes]`. */
+  /** `[n][rowBytes]`, and perhaps some bytes more. */
   readonly rows: Uint8Array;
 }
 
@@ -58,6 +59,7 @@ const FIRST_CAPACITY = 1024;
  * instance serves all lookups, one after another: `begin`, `add`, `plan`.
  */
 export class MissingValues {
+  readonly #buffers: RowBuffers;
   #held = NO_MISSED_ROWS;
   #keptFrom = 0;
   #rowBytes = 0;
@@ -70,6 +72,10 @@ export class MissingValues {
   /** Byte offsets, then sort keys. */
   #offsets = new Uint32Array(FIRST_CAPACITY);
   #keys = new Float64Array(FIRST_CAPACITY);
+
+  constructor(buffers: RowBuffers) {
+    this.#buffers = buffers;
+  }
 
   /** @param keptFrom First entry of `held` that is not used up. */
   begin(held: MissedRows, keptFrom: number, rowBytes: number): void {
@@ -112,7 +118,7 @@ export class MissingValues {
   plan(cache: PartitionCache): { missed: MissedRows; wanted: WantedBlocks } {
     const entryCount = this.#held.valueIndices.length - this.#keptFrom + this.#count;
     const valueIndices = new Uint32Array(entryCount);
-    const rows = unzeroedBytes(entryCount * this.#rowBytes);
+    const rows = this.#buffers.take(entryCount * this.#rowBytes);
     this.#merge(valueIndices, rows);
     return { missed: { valueIndices, rows }, wanted: this.#groupByBlock(cache, rows) };
   }
@@ -137,6 +143,11 @@ export class MissingValues {
         this.#offsets[added++] = i * rowBytes;
       }
     }
+  }
+
+  /** The rows are used up, and none of their blocks is to come. */
+  giveBack({ rows }: MissedRows): void {
+    this.#buffers.giveBack(rows);
   }
 
   #groupByBlock(cache: PartitionCache, into: Uint8Array): WantedBlocks {
@@ -178,10 +189,4 @@ function grown(array: Uint32Array<ArrayBuffer>, capacity: number): Uint32Array<A
   const larger = new Uint32Array(capacity);
   larger.set(array);
   return larger;
-}
-
-/** Every byte is written before it is read. */
-function unzeroedBytes(count: number): Uint8Array {
-  const { buffer } = Buffer.allocUnsafeSlow(count);
-  return new Uint8Array(buffer);
 }

@@ -294,6 +294,7 @@ export class SegmentJob {
 
   #hold(missed: MissedRows): void {
     this.#tally.missedBytesLeft += this.#missed.rows.length - missed.rows.length;
+    this.#missing.giveBack(this.#missed);
     this.#missed = missed;
   }
 }

@@ -45,9 +45,9 @@ export class ReaderPool {
     this.#onRoom = onRoom;
   }
 
-  /** Starts one more reader, when more are allowed and none is starting. */
-  grow(): void {
-    if (this.#isClosed || this.#readers.length >= this.#readerCountMax) return;
+  /** Starts one more reader, when more are allowed, fewer than `countMax` are there and none is starting. */
+  grow(countMax: number): void {
+    if (this.#isClosed || this.#readers.length >= Math.min(countMax, this.#readerCountMax)) return;
     if (this.#readers.every((reader) => reader.isOpen)) this.#addReader();
   }
 
@@ -61,16 +61,20 @@ export class ReaderPool {
     return this.#readers.filter((reader) => reader.isOpen).length;
   }
 
-  /** Chunks that readers would take now. */
-  get roomCount(): number {
-    return this.#readers.reduce((sum, { roomCount }) => sum + roomCount, 0);
+  /** Chunks that the first `countMax` readers would take now. */
+  roomCount(countMax: number): number {
+    let count = 0;
+    for (let i = 0; i < Math.min(countMax, this.#readers.length); i++) {
+      count += this.#readers[i]!.roomCount;
+    }
+    return count;
   }
 
   get #readerCountMax(): number {
     return this.#endedCount > ENDED_MAX ? 0 : this.#options.readerCount;
   }
 
-  /** Gives a chunk to the reader with most room; the caller has looked at `roomCount`. */
+  /** Gives a chunk to the reader with most room, the first of them; the caller has looked at `roomCount`. */
   submit(reads: ChunkReads): void {
     const reader = this.#readers.reduce((best, other) =>
       other.roomCount > best.roomCount ? other : best,
