@@ -143,22 +143,13 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   const every = options.accessCountsEvery ?? DEFAULT_ACCESS_COUNTS_EVERY;
   const rowCounts = cached.map(({ partition }) => rowCountOf(partition));
   const { caches } = memory;
-<<<<<<< HEAD
   const otherParts = {
-    missedRows: limits.waitingMax * limits.missedBytesMax,
+    missedRows: limits.missedBytesMax + keptMissedBytesOf(limits),
     accessCounts: every === 0 ? 0 : accessCounterBytesOf(rowCounts),
     readers: readerPoolBytesOf(readers.readerCount, readers.blockBytesMax),
     heap: HEAP_BYTES,
   };
   const memoryBytes = totalBytesOf({ ...memory.parts, ...otherParts });
-=======
-  const otherBytes =
-    limits.missedBytesMax +
-    keptMissedBytesOf(limits) +
-    (every === 0 ? 0 : accessCounterBytesOf(rowCounts)) +
-    readerPoolBytesOf(readers.readerCount, readers.blockBytesMax);
-  const memoryBytes = memory.bytes + otherBytes;
->>>>>>> 3f24f82 (shards: a lookup that misses much is done in one pass; buffers for missed rows are used again)
   if (options.memoryBytesMax !== undefined && memoryBytes > options.memoryBytesMax) {
     throw new ShardpoolError(
       "CONFIG_INVALID",
