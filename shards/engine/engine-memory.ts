@@ -8,7 +8,7 @@ export interface MemoryParts {
   readonly placement: number;
   /** Areas in which a lookup is worked on. */
   readonly scratch: number;
-  /** Missed rows that waiting lookups hold. */
+  /** Missed rows that waiting lookups hold, and buffers kept for the next. */
   readonly missedRows: number;
   /** Counters of row reads, those that are being sent included. */
   readonly accessCounts: number;

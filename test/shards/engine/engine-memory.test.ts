@@ -67,7 +67,8 @@ describe("engine memory", () => {
     assert.deepEqual([small.readers, small.accessCounts], [0, 0]);
     // Twice, as old counts are still sent when new ones have begun.
     assert.equal(large.accessCounts, 2 * 4 * ROW_COUNT);
-    assert.equal(large.missedRows, 4000);
+    // A quarter more for buffers that are kept to be used again.
+    assert.equal(large.missedRows, 1250);
     assert.ok(large.readers > 3 * 2 * 256 * 1024);
   });
 
