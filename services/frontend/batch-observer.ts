@@ -41,13 +41,21 @@ export class BatchObserver {
     this.#traces = options.queries.flatMap(({ trace }) => trace ?? []);
   }
 
-  /** A message leaves. The shard can be told of one trace, so it is the first query's. */
+  /**
+   * A message leaves. It serves every query of the batch and can tell the shard of one trace: the first that
+   * is sampled, else the first. Each query has a span for it, linked to that one's and back.
+   */
   startLookup(shardId: string): LookupObservation {
     const startedAt = this.#options.clock.nowMs();
-    const spans = this.#traces.map((trace) => trace.startLookup(shardId, startedAt));
-    const traceparent = spans[0]?.traceparent ?? this.#traces[0]?.traceparent ?? "";
+    const told = this.#traces.find(({ isSampled }) => isSampled) ?? this.#traces[0];
+    const carrier = told?.startLookup(shardId, startedAt);
+    const others = this.#traces
+      .filter((trace) => trace !== told)
+      .flatMap((trace) => trace.startLookup(shardId, startedAt, carrier) ?? []);
+    carrier?.addLinks(others);
+    const spans = carrier ? [carrier, ...others] : others;
     return {
-      traceparent,
+      traceparent: carrier?.traceparent ?? told?.traceparent ?? "",
       end: (code, timings) => this.#endLookup(shardId, startedAt, spans, code, timings),
     };
   }
@@ -74,13 +82,13 @@ export class BatchObserver {
   #endLookup(
     shardId: string,
     startedAt: number,
-    spans: readonly (LookupSpan | undefined)[],
+    spans: readonly LookupSpan[],
     code: string,
     timings: ShardTimings | null,
   ): void {
     const { clock, metrics } = this.#options;
     const endedAt = clock.nowMs();
     metrics.recordLookup(shardId, code, (endedAt - startedAt) / 1000);
-    for (const span of spans) span?.end(endedAt, code, timings);
+    for (const span of spans) span.end(endedAt, code, timings);
   }
 }

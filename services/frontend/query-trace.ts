@@ -1,10 +1,12 @@
 import {
   type Attributes,
   type Context,
+  type Link,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
+  TraceFlags,
   type Tracer,
   trace,
 } from "@opentelemetry/api";
@@ -58,13 +60,24 @@ export class QueryTrace {
     this.#tracer.startSpan(name, { startTime: startedAt, attributes }, this.#context).end(endedAt);
   }
 
-  /** A lookup that begins; `undefined` when nobody records spans. */
-  startLookup(shardId: string, startedAt: number): LookupSpan | undefined {
+  /** Somebody keeps what is recorded under this trace. */
+  get isSampled(): boolean {
+    return (this.#span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
+  }
+
+  /**
+   * A lookup that begins; `undefined` when nobody records spans.
+   *
+   * @param carrier The span that the shard is told of, where this lookup serves other queries too: a link
+   * leads to it, for what the shard does is recorded below that one.
+   */
+  startLookup(shardId: string, startedAt: number, carrier?: LookupSpan): LookupSpan | undefined {
     if (!this.#span.isRecording()) return undefined;
     const options = {
       kind: SpanKind.CLIENT,
       startTime: startedAt,
       attributes: { "shardpool.shard": shardId },
+      ...(carrier && { links: [carrier.link] }),
     };
     return new LookupSpan(this.#tracer.startSpan("lookup", options, this.#context));
   }
@@ -87,6 +100,15 @@ export class LookupSpan {
 
   get traceparent(): string {
     return formatTraceparent(this.#span.spanContext());
+  }
+
+  get link(): Link {
+    return { context: this.#span.spanContext() };
+  }
+
+  /** Leads to the other queries' spans of the same message. */
+  addLinks(others: readonly LookupSpan[]): void {
+    this.#span.addLinks(others.map(({ link }) => link));
   }
 
   end(endedAt: number, code: string, timings: ShardTimings | null): void {
