@@ -10,7 +10,7 @@ import { toServiceError } from "./grpc-status.js";
 /** A unary call whose message has begun to arrive. */
 export interface ArrivingCall {
   readonly headers: IncomingHttpHeaders;
-  /** What is there of the message: its first bytes, at most a frame of 16 KiB. */
+  /** What is there of the message: its first bytes, 2 KiB or more. */
   readonly firstBytes: Uint8Array;
   /** Milliseconds the caller still waits; Infinity for ever. */
   readonly timeoutMs: number;
@@ -30,22 +30,35 @@ export interface ArrivalGate {
 
 /** Bytes before a message: whether it is compressed, and its length. */
 const PREFIX_BYTES = 5;
+/** Enough to judge by; a client that sends fewer at a time has them put together. */
+const FIRST_BYTES = 2048;
 
 /**
  * Lets a method refuse a call while its message is still on its way: an overloaded server that first receives
  * what it will not serve has no time left to serve the rest. The caller gets the error as from the method; then
- * the stream is closed with NO_ERROR, which asks the client to send no more (RFC 9113, section 8.1). Messages
- * that are whole with their first frame are left to the method.
+ * the stream is closed with NO_ERROR, which asks the client to send no more (RFC 9113, section 8.1). A message
+ * over the limit is refused so too, with LIMIT_EXCEEDED. Messages that are whole with their first bytes are left
+ * to the method, and so are compressed ones.
  */
-export function gateArrivals(http2Server: Http2Server, gate: ArrivalGate): void {
+export function gateArrivals(
+  http2Server: Http2Server,
+  gate: ArrivalGate,
+  messageBytesMax: number,
+): void {
   http2Server.on("stream", (stream, headers) => {
     if (headers[":path"] !== gate.path) return;
     let whole = (): void => {};
-    stream.prependOnceListener("data", (chunk: Buffer) => {
-      const call = arrivingCall(headers, chunk);
-      if (call) whole = judge(stream, call, gate) ?? whole;
-    });
-    // Before gRPC, which runs the method when it hears of it.
+    let first: Buffer = Buffer.alloc(0);
+    const onData = (chunk: Buffer): void => {
+      first = first.length === 0 ? chunk : Buffer.concat([first, chunk]);
+      if (first.length < PREFIX_BYTES) return;
+      const missingBytes = first.readUInt32BE(1) + PREFIX_BYTES - first.length;
+      if (first.length < FIRST_BYTES && missingBytes > 0) return;
+      stream.off("data", onData);
+      whole = judge(stream, headers, first, { gate, messageBytesMax }) ?? whole;
+    };
+    // Before gRPC, which runs the method when it hears of the end.
+    stream.prependListener("data", onData);
     stream.prependOnceListener("end", () => whole());
     stream.once("close", () => whole());
   });
@@ -53,28 +66,28 @@ export function gateArrivals(http2Server: Http2Server, gate: ArrivalGate): void 
 
 function judge(
   stream: ServerHttp2Stream,
-  call: ArrivingCall,
-  gate: ArrivalGate,
+  headers: IncomingHttpHeaders,
+  first: Buffer,
+  { gate, messageBytesMax }: { readonly gate: ArrivalGate; readonly messageBytesMax: number },
 ): (() => void) | undefined {
+  const isCompressed = first[0] !== 0;
+  const messageBytes = first.readUInt32BE(1);
   try {
-    return gate.admit(call);
+    if (messageBytes > messageBytesMax) {
+      const sizes = `${messageBytes} bytes, at most ${messageBytesMax}`;
+      throw new ShardpoolError("LIMIT_EXCEEDED", `a message has ${sizes} are read`);
+    }
+    if (isCompressed || messageBytes + PREFIX_BYTES <= first.length) return undefined;
+    return gate.admit({
+      headers,
+      firstBytes: first.subarray(PREFIX_BYTES),
+      timeoutMs: parseGrpcTimeout(headers["grpc-timeout"]),
+    });
   } catch (error) {
     if (!(error instanceof ShardpoolError)) throw error;
     refuse(stream, error);
     return undefined;
   }
-}
-
-function arrivingCall(headers: IncomingHttpHeaders, chunk: Buffer): ArrivingCall | undefined {
-  if (chunk.length < PREFIX_BYTES) return undefined;
-  const isCompressed = chunk[0] !== 0;
-  const messageBytes = chunk.readUInt32BE(1);
-  if (isCompressed || messageBytes <= chunk.length - PREFIX_BYTES) return undefined;
-  return {
-    headers,
-    firstBytes: chunk.subarray(PREFIX_BYTES),
-    timeoutMs: parseGrpcTimeout(headers["grpc-timeout"]),
-  };
 }
 
 const MS_BY_UNIT: Readonly<Record<string, number>> = {

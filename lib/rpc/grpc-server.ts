@@ -70,7 +70,9 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   onHttp2Server(server, (http2Server) => {
     http2Server.on("session", (session) => openSessionWindow(session, windowBytes));
     retireResetConnections(http2Server);
-    if (options.arrivalGate) gateArrivals(http2Server, options.arrivalGate);
+    if (options.arrivalGate) {
+      gateArrivals(http2Server, options.arrivalGate, options.messageBytesMax);
+    }
     http2Servers.push(http2Server);
   });
   for (const { definition, implementation } of options.services) {

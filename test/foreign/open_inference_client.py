@@ -152,6 +152,14 @@ def check_errors_have_status_and_code():
     assert_refused(outside, grpc.StatusCode.INVALID_ARGUMENT, "ROW_OUT_OF_RANGE")
 
 
+def check_refusal_before_the_message_is_there():
+    huge = golden_request("raw", "INT64")
+    huge.raw_input_contents[2] = bytes(65 * 1024 * 1024)
+    for _ in range(3):
+        assert_refused(huge, grpc.StatusCode.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED")
+    STUB.ModelInfer(golden_request("raw", "INT64"), timeout=10)
+
+
 def check_statistics_count_samples():
     request = pb.ModelStatisticsRequest(name=MODEL)
     before = STUB.ModelStatistics(request).model_stats[0]
@@ -239,6 +247,7 @@ CHECKS = [
     ],
     ("ids [B, F] stand for bags of one", check_single_hot_ids),
     ("errors have their status and code", check_errors_have_status_and_code),
+    ("a refusal comes before the message is there", check_refusal_before_the_message_is_there),
     ("statistics count samples", check_statistics_count_samples),
     ("REST metadata and health", check_rest_metadata_and_health),
     ("REST golden requests in JSON", check_rest_json),

@@ -67,7 +67,7 @@ describe("gateArrivals()", () => {
     };
 
     const stream = open({ "grpc-timeout": "250m" });
-    stream.write(frameOf(Buffer.alloc(1000, 7), LARGE));
+    stream.write(frameOf(Buffer.alloc(3000, 7), LARGE));
     const [headers] = (await once(stream, "response")) as [Record<string, string>];
     await once(stream, "close");
 
@@ -102,12 +102,42 @@ describe("gateArrivals()", () => {
     };
 
     const stream = open();
-    stream.write(frameOf(Buffer.alloc(1000), LARGE));
+    stream.write(frameOf(Buffer.alloc(3000), LARGE));
     await waitFor("the call to be admitted", () => isAdmitted);
     assert.equal(wholeCount, 0);
     stream.close(8);
 
     await waitFor("the end of the call", () => wholeCount > 0);
+  });
+
+  it("puts first bytes together that come one by one", async () => {
+    arrivals.length = 0;
+    admit = () => {
+      throw new ShardpoolError("SERVER_OVERLOADED", "full");
+    };
+
+    const stream = open();
+    const bytes = frameOf(Buffer.alloc(3000, 7), LARGE);
+    const cuts = [0, 3, 5, 6, 1000, bytes.length];
+    for (const [i, start] of cuts.slice(0, -1).entries()) {
+      const part = bytes.subarray(start, cuts[i + 1]);
+      await new Promise<void>((resolve) => stream.write(part, () => resolve()));
+    }
+    await once(stream, "close");
+
+    assert.equal(arrivals.length, 1);
+    assert.equal(arrivals[0]!.firstBytes.length, 3000);
+  });
+
+  it("refuses a message over the limit by its length", async () => {
+    arrivals.length = 0;
+    const stream = open();
+    stream.write(frameOf(Buffer.alloc(3000), 1_000_001));
+    const [headers] = (await once(stream, "response")) as [Record<string, string>];
+
+    assert.equal(Number(headers["grpc-status"]), status.RESOURCE_EXHAUSTED);
+    assert.equal(headers["shardpool-code"], "LIMIT_EXCEEDED");
+    assert.deepEqual(arrivals, []);
   });
 
   it("leaves a message to the method that is whole at once", async () => {

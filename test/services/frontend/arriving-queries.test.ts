@@ -9,7 +9,7 @@ import { type ServedPlan, servePlan } from "../../support/served-plan.js";
 import { tempFolder } from "../../support/temp-folder.js";
 import { waitFor } from "../../support/wait-for.js";
 
-const QUEUE_SAMPLES = 60;
+const QUEUE_SAMPLES = 600;
 
 describe("queries that are still arriving", () => {
   const folder = tempFolder();
@@ -31,18 +31,18 @@ describe("queries that are still arriving", () => {
   });
 
   it("are refused by their first bytes when they fit no more, and counted", async () => {
-    const slow = open(40);
-    const refused = open(30);
+    const slow = open(400);
+    const refused = open(300);
     const [headers] = (await once(refused, "response")) as [Record<string, string>];
 
     assert.equal(Number(headers["grpc-status"]), status.UNAVAILABLE);
     assert.equal(headers["shardpool-code"], "SERVER_OVERLOADED");
-    assert.match(decodeURI(headers["grpc-message"]!), /40 samples are waiting, 30 more/);
+    assert.match(decodeURI(headers["grpc-message"]!), /400 samples are waiting, 300 more/);
     const metrics = await (await fetch(`http://${served.frontend.metricsAddress}/metrics`)).text();
     assert.match(metrics, /queries_total\{protocol="grpc",code="SERVER_OVERLOADED"\} 1\n/);
 
     slow.close(8);
-    await waitFor("room for the next", async () => (await ask(30)) === 0);
+    await waitFor("room for the next", async () => (await ask(300)) === 0);
   });
 
   it("give their place back when they are there", async () => {
