@@ -22,6 +22,12 @@ const SLICE_MS = 0.5;
  */
 const INLINE_MS_MAX = 0.05;
 
+/**
+ * How long no lookup must have come for this thread to read along with the readers, `INLINE_MS_MAX` at a
+ * time: where lookups come more often than that, none waits for another's blocks.
+ */
+const QUIET_MS = 1;
+
 /** What a block read is taken to cost before one was timed: the page cache has it. */
 const WARM_READ_MS = 0.006;
 
@@ -34,7 +40,8 @@ const DISK_READ_MS_MIN = 0.02;
 /** Blocks this thread reads between two looks at the clock. */
 const READS_PER_LOOK = 4;
 
-const PROCESSORS = availableParallelism();
+/** This thread has a processor as well. */
+const WARM_READERS_MAX = Math.max(1, availableParallelism() - 1);
 
 const PRUNE_LENGTH_MIN = 16_384;
 
@@ -58,6 +65,7 @@ export class BlockFetcher {
   #pruneAt = PRUNE_LENGTH_MIN;
   /** Running mean of what a block read takes. */
   #readMs = WARM_READ_MS;
+  #lastLookupMs = Number.NEGATIVE_INFINITY;
   #isScheduled = false;
   #isClosed = false;
 
@@ -122,6 +130,11 @@ export class BlockFetcher {
     return true;
   }
 
+  /** Takes note of a lookup, whether it misses or not. */
+  lookupCame(nowMs: number): void {
+    this.#lastLookupMs = nowMs;
+  }
+
   /** Ends every wait; nothing is read afterwards. */
   close(): void {
     this.#isClosed = true;
@@ -148,19 +161,31 @@ export class BlockFetcher {
 
   /** Gets whatever is queued read, as far as there is somebody to read it. */
   #pump(): void {
-    if (this.#isClosed || this.#isScheduled || this.#queue.length === 0) return;
+    if (this.#isClosed || this.#queue.length === 0) return;
     const isQuick = this.#queue.length * this.#readMs <= INLINE_MS_MAX;
-    if (isQuick || this.#readers.isEmpty) this.#readSlice();
-    else {
-      // Until a reader is open this thread makes a start.
-      if (this.#readers.openCount > 0) this.#giveToReaders();
-      else this.#readSlice();
-      if (this.#queue.length > 0) this.#readers.grow(this.#usefulReaders);
+    if (isQuick || this.#readers.isEmpty) {
+      this.#readSlice(SLICE_MS);
+      return;
     }
+    // Until a reader is open this thread makes a start.
+    if (this.#readers.openCount === 0) this.#readSlice(SLICE_MS);
+    else {
+      this.#giveToReaders();
+      if (this.#mayReadAlong()) this.#readSlice(INLINE_MS_MAX);
+    }
+    if (this.#queue.length > 0) this.#readers.grow(this.#usefulReaders);
+  }
+
+  #mayReadAlong(): boolean {
+    return this.#isWarm && this.#clock.nowMs() - this.#lastLookupMs > QUIET_MS;
+  }
+
+  get #isWarm(): boolean {
+    return this.#readMs < DISK_READ_MS_MIN;
   }
 
   get #usefulReaders(): number {
-    return this.#readMs < DISK_READ_MS_MIN ? PROCESSORS : Number.POSITIVE_INFINITY;
+    return this.#isWarm ? WARM_READERS_MAX : Number.POSITIVE_INFINITY;
   }
 
   #giveToReaders(): void {
@@ -222,9 +247,11 @@ export class BlockFetcher {
     this.#pump();
   }
 
-  #readSlice(): void {
+  /** Reads for so long, and goes on in another turn. */
+  #readSlice(sliceMs: number): void {
+    if (this.#isScheduled) return;
     const startMs = this.#clock.nowMs();
-    const endMs = startMs + SLICE_MS;
+    const endMs = startMs + sliceMs;
     let count = 0;
     let nowMs = startMs;
     while (nowMs < endMs && this.#queue.length > 0) {

@@ -256,6 +256,7 @@ class Lookups {
     this.#accesses?.count(request);
     const { hasRoom } = this.#room;
     const tally = new LookupTally(hasRoom ? this.#room.nextShare : 0, this.#clock);
+    this.#fetcher.lookupCame(tally.startedAtMs);
     const job = new LookupJob(request, this.#caches, pooledCount, tally, this.#missing);
     let wants = job.advance(hasRoom);
     if (wants !== undefined && this.#fetchAtOnce(job, wants)) wants = job.advance(true);
