@@ -1,8 +1,9 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardSpec } from "../../lib/plan/plan.js";
 import type { PlacementUnit } from "./place-greedy.js";
+import { memoryBytesOf } from "./shard-memory.js";
 
-export type UnplacedUnit = Pick<PlacementUnit, "key" | "bytes" | "memoryBytesLeast">;
+export type UnplacedUnit = Pick<PlacementUnit, "key" | "bytes" | "rowCount" | "leastCacheBytes">;
 
 export interface Misfit {
   readonly specs: readonly ShardSpec[];
@@ -46,7 +47,7 @@ function noRoomFor(unplaced: readonly UnplacedUnit[]): string[] {
   if (first === undefined) return [];
   const others = unplaced.length === 1 ? "" : ` and ${unplaced.length - 1} more`;
   return [
-    `no shard has room for ${first.key}${others}: ${first.bytes} bytes of disk and ${Math.ceil(first.memoryBytesLeast)} bytes of memory at least on one shard`,
+    `no shard has room for ${first.key}${others}: ${first.bytes} bytes of disk and ${Math.ceil(memoryBytesOf(first.rowCount, first.leastCacheBytes))} bytes of memory at least on one shard`,
   ];
 }
 

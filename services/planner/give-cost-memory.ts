@@ -3,7 +3,7 @@ import type { CostCoefficients } from "./cost-model.js";
 import type { HeldDraft, HeldShard } from "./give-memory.js";
 import type { PartitionDraft } from "./partition-draft.js";
 import { pinnedRowsOf } from "./pinned-rows.js";
-import { cacheBudgetOf, memoryBytesOf, shareByMisses } from "./shard-memory.js";
+import { cacheBudgetOf, memoryBytesOf, rowCountOf, shareByMisses } from "./shard-memory.js";
 import { bytesForBlocks, shardMissCurveOf } from "./shard-miss-curve.js";
 
 interface Placed {
@@ -28,16 +28,16 @@ export function giveCostMemory(
   const placed = shards.map((shard) => placedOn(shard));
   const budgets =
     pooledCacheBytes === undefined
-      ? shards.map(({ spec }, i) => cacheBudgetOf(spec, draftsOf(placed[i]!)))
+      ? shards.map(({ spec }, i) => cacheBudgetOf(spec, rowCountOf(draftsOf(placed[i]!))))
       : pooledBudgets(shards, placed, coefficients, pooledCacheBytes);
   for (const [i, entries] of placed.entries()) give(entries, budgets[i]!);
   levelReplicas(placed);
   return shards.map((shard, i) => {
     const held = placed[i]!.map(heldOf);
     if (pooledCacheBytes === undefined) return { spec: shard.spec, held };
-    const memoryBytes = held.reduce(
-      (sum, { draft, cacheBytes }) => sum + memoryBytesOf(draft, cacheBytes),
-      0,
+    const memoryBytes = memoryBytesOf(
+      rowCountOf(held.map(({ draft }) => draft)),
+      sumOf(held.map(({ cacheBytes }) => cacheBytes)),
     );
     return { spec: { ...shard.spec, memoryBytesMax: Math.ceil(memoryBytes) }, held };
   });

@@ -1,7 +1,13 @@
 import type { ShardSpec } from "../../lib/plan/plan.js";
 import { type PartitionDraft, wholeBlocksOf } from "./partition-draft.js";
 import type { ShardLoad } from "./place-greedy.js";
-import { cacheBudgetOf, leastCacheBytesOf, memoryBytesOf, shareByBytes } from "./shard-memory.js";
+import {
+  cacheBudgetOf,
+  leastCacheBytesOf,
+  memoryBytesOf,
+  rowCountOf,
+  shareByBytes,
+} from "./shard-memory.js";
 
 /** How much memory there is: a part of all row bytes, or what each shard's spec says. */
 export type MemoryRule =
@@ -30,13 +36,16 @@ export function giveMemory(shards: readonly ShardLoad[], rule: MemoryRule): Held
   return shards.map((shard) => {
     const drafts = shard.units.flatMap((unit) => unit.drafts);
     if (rule.kind === "given") {
-      const budget = cacheBudgetOf(shard.spec, drafts);
+      const budget = cacheBudgetOf(shard.spec, rowCountOf(drafts));
       const cacheBytes = shareByBytes(drafts, budget);
       return heldShard(shard.spec, drafts, cacheBytes);
     }
     const cacheBytes = drafts.map((draft) => fractionOf(draft, rule.fraction));
     const memoryBytesMax = Math.ceil(
-      drafts.reduce((sum, draft, i) => sum + memoryBytesOf(draft, cacheBytes[i]!), 0),
+      memoryBytesOf(
+        rowCountOf(drafts),
+        cacheBytes.reduce((sum, bytes) => sum + bytes, 0),
+      ),
     );
     return heldShard({ ...shard.spec, memoryBytesMax }, drafts, cacheBytes);
   });

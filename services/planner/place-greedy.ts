@@ -1,6 +1,6 @@
 import type { ShardSpec } from "../../lib/plan/plan.js";
 import type { PartitionDraft } from "./partition-draft.js";
-import { leastCacheBytesOf, memoryBytesOf } from "./shard-memory.js";
+import { leastCacheBytesOf, memoryBytesOf, rowCountOf } from "./shard-memory.js";
 
 /** Partitions that go to one shard together; mostly one. */
 export interface PlacementUnit {
@@ -10,8 +10,9 @@ export interface PlacementUnit {
   /** What is balanced: bytes, row reads or microseconds. */
   readonly load: number;
   readonly bytes: number;
-  /** Memory it needs with the smallest cache that works. */
-  readonly memoryBytesLeast: number;
+  readonly rowCount: number;
+  /** The smallest cache that works. */
+  readonly leastCacheBytes: number;
 }
 
 /** What a shard holds so far. */
@@ -20,7 +21,8 @@ export interface ShardLoad {
   readonly units: PlacementUnit[];
   load: number;
   bytes: number;
-  memoryBytesLeast: number;
+  rowCount: number;
+  leastCacheBytes: number;
 }
 
 export function unitOf(
@@ -28,17 +30,20 @@ export function unitOf(
   drafts: readonly PartitionDraft[],
   load: number,
 ): PlacementUnit {
-  let bytes = 0;
-  let memoryBytesLeast = 0;
-  for (const draft of drafts) {
-    bytes += draft.bytes;
-    memoryBytesLeast += memoryBytesOf(draft, leastCacheBytesOf(draft));
-  }
-  return { key, drafts, load, bytes, memoryBytesLeast };
+  const bytes = drafts.reduce((sum, draft) => sum + draft.bytes, 0);
+  const leastCacheBytes = drafts.reduce((sum, draft) => sum + leastCacheBytesOf(draft), 0);
+  return { key, drafts, load, bytes, rowCount: rowCountOf(drafts), leastCacheBytes };
 }
 
 export function emptyShards(specs: readonly ShardSpec[]): ShardLoad[] {
-  return specs.map((spec) => ({ spec, units: [], load: 0, bytes: 0, memoryBytesLeast: 0 }));
+  return specs.map((spec) => ({
+    spec,
+    units: [],
+    load: 0,
+    bytes: 0,
+    rowCount: 0,
+    leastCacheBytes: 0,
+  }));
 }
 
 /**
@@ -66,9 +71,12 @@ export function placeGreedy(
 }
 
 export function hasRoom(shard: ShardLoad, unit: PlacementUnit): boolean {
+  const memoryBytes = memoryBytesOf(
+    shard.rowCount + unit.rowCount,
+    shard.leastCacheBytes + unit.leastCacheBytes,
+  );
   return (
-    shard.bytes + unit.bytes <= shard.spec.diskBytesMax &&
-    shard.memoryBytesLeast + unit.memoryBytesLeast <= shard.spec.memoryBytesMax
+    shard.bytes + unit.bytes <= shard.spec.diskBytesMax && memoryBytes <= shard.spec.memoryBytesMax
   );
 }
 
@@ -76,7 +84,8 @@ export function addUnit(shard: ShardLoad, unit: PlacementUnit): void {
   shard.units.push(unit);
   shard.load += unit.load;
   shard.bytes += unit.bytes;
-  shard.memoryBytesLeast += unit.memoryBytesLeast;
+  shard.rowCount += unit.rowCount;
+  shard.leastCacheBytes += unit.leastCacheBytes;
 }
 
 function leastLoadedWithRoom(

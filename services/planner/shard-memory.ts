@@ -1,11 +1,12 @@
 import type { ShardSpec } from "../../lib/plan/plan.js";
+import { accessCounterBytesOf } from "../../lib/stats/access-counter-bytes.js";
 import type { MissCurve } from "./miss-curve.js";
 import { type PartitionDraft, wholeBlocksOf } from "./partition-draft.js";
 
 /** Memory a shard needs beside the row bytes it keeps: slots, lists, the process itself. */
 export const MEMORY_OVERHEAD_FRACTION = 0.15;
 
-/** Memory a shard needs for every row it stores, kept in memory or not: where the row lies. */
+/** Memory a shard needs for every row it stores, in memory or not: where the row lies. */
 export const MEMORY_BYTES_A_ROW = 0.5;
 
 /** A shard works with a cache of one block a partition, and not with less. */
@@ -13,19 +14,26 @@ export function leastCacheBytesOf(draft: PartitionDraft): number {
   return Math.min(draft.bytes, blockBytesOf(draft));
 }
 
-/** Bytes of memory that a partition with so much cache takes of its shard's `memoryBytesMax`. */
-export function memoryBytesOf(draft: PartitionDraft, cacheBytes: number): number {
-  const rowCount = draft.rowEnd - draft.rowStart;
-  return cacheBytes * (1 + MEMORY_OVERHEAD_FRACTION) + rowCount * MEMORY_BYTES_A_ROW;
+/** Memory of a shard that stores so many rows, whatever it caches: where each lies, and how often it is read. */
+export function fixedMemoryOf(rowCount: number): number {
+  return rowCount * MEMORY_BYTES_A_ROW + accessCounterBytesOf(rowCount);
 }
 
-/** Row bytes that fit into a shard's memory beside what the partitions need whatever they cache. */
+/** Bytes that a shard takes of its `memoryBytesMax` with so many rows and so much cache. */
+export function memoryBytesOf(rowCount: number, cacheBytes: number): number {
+  return cacheBytes * (1 + MEMORY_OVERHEAD_FRACTION) + fixedMemoryOf(rowCount);
+}
+
+/** Row bytes that fit into a shard's memory beside what its rows need whatever is cached. */
 export function cacheBudgetOf(
-  spec: Pick<ShardSpec, "memoryBytesMax">,
-  drafts: readonly PartitionDraft[],
+  { memoryBytesMax }: Pick<ShardSpec, "memoryBytesMax">,
+  rowCount: number,
 ): number {
-  const fixed = drafts.reduce((sum, draft) => sum + memoryBytesOf(draft, 0), 0);
-  return Math.floor((spec.memoryBytesMax - fixed) / (1 + MEMORY_OVERHEAD_FRACTION));
+  return Math.floor((memoryBytesMax - fixedMemoryOf(rowCount)) / (1 + MEMORY_OVERHEAD_FRACTION));
+}
+
+export function rowCountOf(drafts: readonly PartitionDraft[]): number {
+  return drafts.reduce((sum, { rowStart, rowEnd }) => sum + rowEnd - rowStart, 0);
 }
 
 /**

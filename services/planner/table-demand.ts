@@ -7,7 +7,7 @@ import type { RowCounts } from "../../lib/stats/counts-file.js";
 import { AccessProfile } from "./access-profile.js";
 import { compareIds } from "./compare-ids.js";
 import type { CostCoefficients } from "./cost-model.js";
-import { MEMORY_BYTES_A_ROW, MEMORY_OVERHEAD_FRACTION } from "./shard-memory.js";
+import { memoryBytesOf } from "./shard-memory.js";
 
 /** What a mean query asks of one table. */
 export interface TableDemand {
@@ -79,18 +79,16 @@ export function describeDemand(
     });
 }
 
-/** Memory that the tables need at least, each in one partition. */
+/** Memory that the tables need at least, each in one partition, all on one shard. */
 export function leastMemoryOf(
   demands: readonly TableDemand[],
   coefficients: CostCoefficients,
 ): number {
-  return demands.reduce((sum, { table, rowBytes, bytes }) => {
-    const cacheBytes = Math.min(
-      bytes,
-      rowsPerBlockOf(rowBytes, coefficients.blockBytes) * rowBytes,
-    );
-    return sum + cacheBytes * (1 + MEMORY_OVERHEAD_FRACTION) + table.rowCount * MEMORY_BYTES_A_ROW;
+  const rowCount = demands.reduce((sum, { table }) => sum + table.rowCount, 0);
+  const cacheBytes = demands.reduce((sum, { rowBytes, bytes }) => {
+    return sum + Math.min(bytes, rowsPerBlockOf(rowBytes, coefficients.blockBytes) * rowBytes);
   }, 0);
+  return memoryBytesOf(rowCount, cacheBytes);
 }
 
 function assertRowsExist(table: ModelTable, { rowIds }: RowCounts): void {

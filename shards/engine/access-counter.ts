@@ -1,6 +1,6 @@
 import { Random } from "../../lib/random.js";
+import { ACCESS_COUNTED_ROWS_MAX } from "../../lib/stats/access-counter-bytes.js";
 import {
-  COUNTER_BYTES,
   createRowCounters,
   type RowCounter,
   TABLE_READS_MAX,
@@ -10,9 +10,6 @@ import type { LookupRequest } from "./lookup-request.js";
 
 /** One lookup of so many is counted: about 1.5 % of what lookups in memory cost (bench access-counts). */
 export const DEFAULT_ACCESS_COUNTS_EVERY = 64;
-
-/** Counters of 4 bytes a shard has at most: 16 MiB, and as much while a reset is under way. Partitions that need more are sketched. */
-export const ACCESS_COUNTED_ROWS_MAX = 2 ** 22;
 
 /** Any will do, and the same one makes runs repeat. */
 const SEED = 1;
@@ -116,15 +113,6 @@ export class AccessCounter {
 function accessOf({ counter, readCount, isFull }: Tally): PartitionAccess {
   const { droppedCountMax } = counter;
   return { readCount, counts: counter.toRowCounts(), droppedCountMax, isFull };
-}
-
-/** Most bytes that counters of these partitions come to: after a reset the old ones are still sent. */
-export function accessCounterBytesOf(
-  rowCounts: readonly number[],
-  rowsMax = ACCESS_COUNTED_ROWS_MAX,
-): number {
-  const rows = rowCounts.reduce((sum, rowCount) => sum + rowCount, 0);
-  return 2 * COUNTER_BYTES * Math.min(rows, rowsMax);
 }
 
 function talliesFor(rowCounts: readonly number[], rowsMax: number): Tally[] {

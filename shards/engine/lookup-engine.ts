@@ -3,12 +3,12 @@ import { totalmem } from "node:os";
 import { type Clock, systemClock } from "../../lib/clock.js";
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardingPlan } from "../../lib/plan/plan.js";
+import { accessCounterBytesOf } from "../../lib/stats/access-counter-bytes.js";
 import { openShardStore, type ShardStore } from "../store/shard-store.js";
 import { rowCountOf, type StoreCatalog, type StoredPartition } from "../store/store-catalog.js";
 import {
   AccessCounter,
   type AccessSnapshot,
-  accessCounterBytesOf,
   DEFAULT_ACCESS_COUNTS_EVERY,
 } from "./access-counter.js";
 import { type Admission, DEFAULT_ADMISSION } from "./admission/admission-policy.js";
@@ -145,7 +145,7 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   const { caches } = memory;
   const otherParts = {
     missedRows: limits.missedBytesMax + keptMissedBytesOf(limits),
-    accessCounts: every === 0 ? 0 : accessCounterBytesOf(rowCounts),
+    accessCounts: every === 0 ? 0 : accessCounterBytesOf(rowCounts.reduce((sum, rows) => sum + rows, 0)),
     readers: readerPoolBytesOf(readers.readerCount, readers.blockBytesMax),
     heap: HEAP_BYTES,
   };

@@ -1,4 +1,5 @@
 import type { ShardSpec } from "../../../lib/plan/plan.js";
+import { accessCounterBytesOf } from "../../../lib/stats/access-counter-bytes.js";
 import type { CostCoefficients } from "../cost-model.js";
 import type { LinearSolver } from "../linear-solver.js";
 import { blocksMissedAt, type MissCurve } from "../miss-curve.js";
@@ -98,7 +99,23 @@ function cacheBytesOf({ specs, demands, pooledCacheBytes }: BoundRequest): numbe
   if (pooledCacheBytes !== undefined) return pooledCacheBytes;
   const rows = demands.reduce((sum, demand) => sum + demand.table.rowCount, 0);
   const memory = specs.reduce((sum, spec) => sum + spec.memoryBytesMax, 0);
-  return Math.max(0, (memory - rows * MEMORY_BYTES_A_ROW) / (1 + MEMORY_OVERHEAD_FRACTION));
+  const fixed = rows * MEMORY_BYTES_A_ROW + leastCounterBytes(specs, rows);
+  return Math.max(0, (memory - fixed) / (1 + MEMORY_OVERHEAD_FRACTION));
+}
+
+/**
+ * Memory that counters of reads take at least: a shard has one a row, to a limit, so that they take least where
+ * few shards hold as many rows as their memory can find.
+ */
+function leastCounterBytes(specs: readonly ShardSpec[], rowCount: number): number {
+  let left = rowCount;
+  let bytes = 0;
+  for (const { memoryBytesMax } of specs.toSorted((a, b) => b.memoryBytesMax - a.memoryBytesMax)) {
+    const rows = Math.min(left, memoryBytesMax / MEMORY_BYTES_A_ROW);
+    bytes += accessCounterBytesOf(rows);
+    left -= rows;
+  }
+  return bytes;
 }
 
 /** Blocks read with memory where it saves most, over all tables. */

@@ -2,7 +2,12 @@ import type { ShardSpec } from "../../../lib/plan/plan.js";
 import type { AccessCells } from "../access-cells.js";
 import type { CostCoefficients } from "../cost-model.js";
 import { draftPartition, type PartitionDraft } from "../partition-draft.js";
-import { leastCacheBytesOf, MEMORY_OVERHEAD_FRACTION, memoryBytesOf } from "../shard-memory.js";
+import {
+  leastCacheBytesOf,
+  MEMORY_BYTES_A_ROW,
+  MEMORY_OVERHEAD_FRACTION,
+  rowCountOf,
+} from "../shard-memory.js";
 import type { TableDemand } from "../table-demand.js";
 import { type PricedCurve, type Pricing, usualValueOf } from "./price-grid.js";
 
@@ -21,8 +26,8 @@ export interface Load extends PricedCurve {
   readonly memoryUs: number;
   /** Row bytes on disk. */
   readonly bytes: number;
-  /** Memory beside any cache. */
-  readonly fixedBytes: number;
+  /** Rows of all its partitions: they take memory beside any cache. */
+  readonly rowCount: number;
   /** Cache without which the shard does not work. */
   readonly leastCacheBytes: number;
 }
@@ -38,11 +43,9 @@ export interface CostUnit extends Load {
   readonly canSplit: boolean;
   /** Of the queries, those it answers: less than 1 where replicas answer the others. */
   readonly queryShare: number;
-  /** What `doesNotFit` names: the memory it needs at least. */
-  readonly memoryBytesLeast: number;
 }
 
-/** What a shard of weight 1 has for a query: time, and memory in the mean of the shards. */
+/** What a shard of weight 1 has for a query: time, and, in the mean of the shards, memory beside its counters. */
 export interface ShardShare {
   readonly us: number;
   readonly memoryBytes: number;
@@ -91,7 +94,7 @@ export class UnitSource {
     const drafts = parts.map((part) => this.#draftOf(part));
     const cacheBytesAt = new Float64Array(this.pricing.priceCount);
     const blocksAt = new Float64Array(this.pricing.priceCount);
-    const sums = { memoryUs: 0, bytes: 0, fixedBytes: 0, leastCacheBytes: 0 };
+    const sums = { memoryUs: 0, bytes: 0, leastCacheBytes: 0 };
     for (const draft of drafts) {
       const least = leastCacheBytesOf(draft);
       const priced = this.pricing.pricedCurveOf(draft.missCurve, least);
@@ -99,7 +102,6 @@ export class UnitSource {
       addInto(blocksAt, priced.blocksAt);
       sums.memoryUs += draft.memoryUs;
       sums.bytes += draft.bytes;
-      sums.fixedBytes += memoryBytesOf(draft, 0);
       sums.leastCacheBytes += least;
     }
     return {
@@ -112,10 +114,7 @@ export class UnitSource {
       pinnedTo: rules.pinnedTo,
       canSplit: rules.canSplit && parts.length === 1,
       queryShare: 1,
-      memoryBytesLeast: drafts.reduce(
-        (sum, draft) => sum + memoryBytesOf(draft, leastCacheBytesOf(draft)),
-        0,
-      ),
+      rowCount: rowCountOf(drafts),
     };
   }
 
@@ -133,7 +132,8 @@ export class UnitSource {
   memoryShareOf(unit: CostUnit): number {
     const cacheBytes = usualValueOf(unit.cacheBytesAt, this.pricing);
     return (
-      (unit.fixedBytes + cacheBytes * (1 + MEMORY_OVERHEAD_FRACTION)) / this.shardShare.memoryBytes
+      (unit.rowCount * MEMORY_BYTES_A_ROW + cacheBytes * (1 + MEMORY_OVERHEAD_FRACTION)) /
+      this.shardShare.memoryBytes
     );
   }
 

@@ -1,12 +1,17 @@
 import type { ShardSpec } from "../../../lib/plan/plan.js";
 import { Random } from "../../../lib/random.js";
+import { accessCounterBytesOf } from "../../../lib/stats/access-counter-bytes.js";
 import { keptWholeOf } from "../bounds/slowest-bound.js";
 import type { CostCoefficients } from "../cost-model.js";
 import { placeExactly } from "../exact/place-exactly.js";
 import type { LinearSolver } from "../linear-solver.js";
 import type { PartitionDraft } from "../partition-draft.js";
 import type { PlanConstraints } from "../plan-constraints.js";
-import { cacheBudgetOf, leastCacheBytesOf } from "../shard-memory.js";
+import {
+  leastCacheBytesOf,
+  MEMORY_BYTES_A_ROW,
+  MEMORY_OVERHEAD_FRACTION,
+} from "../shard-memory.js";
 import type { TableDemand } from "../table-demand.js";
 import { type CostUnit, type ShardShare, type UnitRules, UnitSource } from "./cost-units.js";
 import { cutEvenly } from "./cut-range.js";
@@ -109,10 +114,16 @@ function placeGreedily(
 
 function shareOf(request: CostRequest): ShardShare {
   const memoryBytes = request.specs.reduce((sum, spec) => sum + spec.memoryBytesMax, 0);
+  const shardCount = request.specs.length;
+  const counterBytes = accessCounterBytesOf(rowCountOf(request) / shardCount);
   return {
     us: shardUsOf(request, 1),
-    memoryBytes: Math.max(1, memoryBytes / request.specs.length),
+    memoryBytes: Math.max(1, memoryBytes / shardCount - counterBytes),
   };
+}
+
+function rowCountOf({ demands }: CostRequest): number {
+  return demands.reduce((sum, { table }) => sum + table.rowCount, 0);
 }
 
 /** Searches, and where memory is pooled, once more at the price of memory that the cuts have made. */
@@ -184,8 +195,10 @@ function pricingFor(request: CostRequest): Pricing {
   );
   const priceable = priceableOf(drafts);
   if (pooledCacheBytes !== undefined) return pooledPricing(priceable, pooledCacheBytes);
-  const memoryBytesMax = request.specs.reduce((sum, spec) => sum + spec.memoryBytesMax, 0);
-  return gridPricing(priceable, cacheBudgetOf({ memoryBytesMax }, drafts));
+  const { memoryBytes } = shareOf(request);
+  const perShard = memoryBytes - (rowCountOf(request) / request.specs.length) * MEMORY_BYTES_A_ROW;
+  const cacheBytes = (perShard * request.specs.length) / (1 + MEMORY_OVERHEAD_FRACTION);
+  return gridPricing(priceable, cacheBytes);
 }
 
 /** Cuts the tables into cells as fine as their share of the work, or of the disks, asks for. */

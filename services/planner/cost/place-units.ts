@@ -44,8 +44,7 @@ export function byFullness(units: readonly CostUnit[], source: UnitSource): Cost
 /** Largest first: the order that packs best where room is short. */
 export function byBytes(units: readonly CostUnit[]): CostUnit[] {
   return units.toSorted(
-    (a, b) =>
-      b.bytes - a.bytes || b.memoryBytesLeast - a.memoryBytesLeast || (a.key < b.key ? -1 : 1),
+    (a, b) => b.bytes - a.bytes || b.rowCount - a.rowCount || (a.key < b.key ? -1 : 1),
   );
 }
 

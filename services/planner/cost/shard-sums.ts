@@ -1,6 +1,6 @@
 import type { ShardSpec } from "../../../lib/plan/plan.js";
 import type { CostCoefficients } from "../cost-model.js";
-import { MEMORY_OVERHEAD_FRACTION } from "../shard-memory.js";
+import { cacheBudgetOf, memoryBytesOf } from "../shard-memory.js";
 import { type CostUnit, mayLieOn } from "./cost-units.js";
 import { type Pricing, usualValueOf } from "./price-grid.js";
 
@@ -16,7 +16,7 @@ export class ShardSums {
   readonly #blocksAt: Float64Array;
   #memoryUs = 0;
   #bytes = 0;
-  #fixedBytes = 0;
+  #rowCount = 0;
   #leastCacheBytes = 0;
   #costUs = 0;
 
@@ -51,8 +51,8 @@ export class ShardSums {
     if (unitCount === 0) return 0;
     const bytes = this.#bytes + (added?.bytes ?? 0) - (removed?.bytes ?? 0);
     if (bytes > this.spec.diskBytesMax) return Number.POSITIVE_INFINITY;
-    const fixed = this.#fixedBytes + (added?.fixedBytes ?? 0) - (removed?.fixedBytes ?? 0);
-    const budget = Math.floor((this.spec.memoryBytesMax - fixed) / (1 + MEMORY_OVERHEAD_FRACTION));
+    const rowCount = this.#rowCount + (added?.rowCount ?? 0) - (removed?.rowCount ?? 0);
+    const budget = cacheBudgetOf(this.spec, rowCount);
     const least =
       this.#leastCacheBytes + (added?.leastCacheBytes ?? 0) - (removed?.leastCacheBytes ?? 0);
     if (least > budget) return Number.POSITIVE_INFINITY;
@@ -71,8 +71,7 @@ export class ShardSums {
     const blocks = usualOf(this.#blocksAt) + usualOf(added.blocksAt);
     const us = this.#memoryUs + added.memoryUs + blocks * this.#blockMissUs;
     const cacheBytes = usualOf(this.#cacheBytesAt) + usualOf(added.cacheBytesAt);
-    const memoryBytes =
-      this.#fixedBytes + added.fixedBytes + cacheBytes * (1 + MEMORY_OVERHEAD_FRACTION);
+    const memoryBytes = memoryBytesOf(this.#rowCount + added.rowCount, cacheBytes);
     return Math.max(us / (shardUs * this.spec.weight), memoryBytes / this.spec.memoryBytesMax);
   }
 
@@ -109,7 +108,7 @@ export class ShardSums {
   #change(unit: CostUnit, sign: 1 | -1): void {
     this.#memoryUs += sign * unit.memoryUs;
     this.#bytes += sign * unit.bytes;
-    this.#fixedBytes += sign * unit.fixedBytes;
+    this.#rowCount += sign * unit.rowCount;
     this.#leastCacheBytes += sign * unit.leastCacheBytes;
     for (let k = 0; k < this.#cacheBytesAt.length; k++) {
       this.#cacheBytesAt[k] = this.#cacheBytesAt[k]! + sign * unit.cacheBytesAt[k]!;

@@ -4,7 +4,7 @@ import { type PlacementUnit, placeGreedy } from "../../../services/planner/place
 import { equalShards } from "../../support/plan-cases.js";
 
 function unit(key: string, load: number, bytes = 1): PlacementUnit {
-  return { key, drafts: [], load, bytes, memoryBytesLeast: bytes };
+  return { key, drafts: [], load, bytes, rowCount: 1, leastCacheBytes: bytes };
 }
 
 function keysByShard(units: readonly PlacementUnit[], shardCount = 2): Record<string, string[]> {

@@ -6,6 +6,7 @@ import type { PartitionDraft } from "../../../services/planner/partition-draft.j
 import {
   cacheBudgetOf,
   memoryBytesOf,
+  rowCountOf,
   shareByBytes,
   shareByMisses,
 } from "../../../services/planner/shard-memory.js";
@@ -65,14 +66,22 @@ describe("shareByMisses()", () => {
   });
 });
 
+describe("memoryBytesOf()", () => {
+  it("counts cache and its slots, where rows lie, and counters of reads up to their limit", () => {
+    assert.equal(memoryBytesOf(1000, 2000), 2000 * 1.15 + 1000 * (0.5 + 8));
+    assert.equal(memoryBytesOf(2 ** 24, 0), 2 ** 24 * 0.5 + 2 ** 22 * 8);
+  });
+});
+
 describe("cacheBudgetOf()", () => {
   it("leaves room for what a shard needs beside rows", () => {
-    const drafts = skewedAndEven();
     const memoryBytesMax = 100_000;
 
-    const budget = cacheBudgetOf({ memoryBytesMax }, drafts);
+    const rowCount = rowCountOf(skewedAndEven());
 
-    const used = memoryBytesOf(drafts[0]!, budget) + memoryBytesOf(drafts[1]!, 0);
+    const budget = cacheBudgetOf({ memoryBytesMax }, rowCount);
+
+    const used = memoryBytesOf(rowCount, budget);
     assert.ok(used <= memoryBytesMax && used > memoryBytesMax - 2, `${used}`);
   });
 });

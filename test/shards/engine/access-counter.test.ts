@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Random } from "../../../lib/random.js";
-import { AccessCounter, accessCounterBytesOf } from "../../../shards/engine/access-counter.js";
+import { accessCounterBytesOf } from "../../../lib/stats/access-counter-bytes.js";
+import { AccessCounter } from "../../../shards/engine/access-counter.js";
 import type { LookupRequest } from "../../../shards/engine/lookup-request.js";
 
 describe("AccessCounter", () => {
@@ -81,7 +82,7 @@ describe("AccessCounter", () => {
       assert.ok(counts.counts[i]! <= expected[row]!);
       assert.ok(expected[row]! - counts.counts[i]! <= droppedCountMax);
     });
-    assert.equal(accessCounterBytesOf([100_000], 1024), 2 * 4096);
+    assert.equal(accessCounterBytesOf(100_000, 1024), 2 * 4096);
   });
 
   it("goes on from 0 after a reset, and what it handed out stays", () => {

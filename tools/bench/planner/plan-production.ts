@@ -1,10 +1,7 @@
 import { assertPlanFitsModel, type ShardingPlan, type ShardSpec } from "../../../lib/plan/plan.js";
 import type { MemoryRule } from "../../../services/planner/give-memory.js";
 import { makePlan } from "../../../services/planner/make-plan.js";
-import {
-  MEMORY_BYTES_A_ROW,
-  MEMORY_OVERHEAD_FRACTION,
-} from "../../../services/planner/shard-memory.js";
+import { memoryBytesOf } from "../../../services/planner/shard-memory.js";
 import type { Strategy } from "../../../services/planner/strategy.js";
 import type { MicroBench, MicroContext } from "../micro/micro-bench.js";
 import {
@@ -110,9 +107,9 @@ function evenShards(
     (sum, table) => sum + table.rowCount * table.embeddingDim * Float32Array.BYTES_PER_ELEMENT,
     0,
   );
-  const memory =
-    rowBytes * cacheFraction * (1 + MEMORY_OVERHEAD_FRACTION) + rows * MEMORY_BYTES_A_ROW;
-  return shards.map((spec) => ({ ...spec, memoryBytesMax: Math.ceil(memory / shards.length) }));
+  const count = shards.length;
+  const memory = memoryBytesOf(rows / count, (rowBytes * cacheFraction) / count);
+  return shards.map((spec) => ({ ...spec, memoryBytesMax: Math.ceil(memory) }));
 }
 
 function slowestUsOf(plan: ShardingPlan): number {
