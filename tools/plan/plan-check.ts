@@ -37,12 +37,12 @@ export function planCheckCommand(): Command {
     .option("--strategies <list>", "strategies to check", STRATEGY_NAMES.join(","))
     .option("--coefficients <file>", "costs measured by `plan calibrate`")
     .option("--cache-fraction <f>", "cache as a part of row bytes, 0 to 1", "0.6")
-    .option("--warmup-queries <n>", "queries before them that fill the caches", "80")
-    .option("--queries <n>", "queries that are measured, the log's last", "40")
+    .option("--warmup-queries <n>", "queries before them, to warm up", "40")
+    .option("--queries <n>", "queries that are measured, the log's last", "30")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nPlans are made from the queries before those that are measured, so that estimates are forecasts.\n" +
+      "\nPlans are made from the queries before those that warm up and are measured, so that estimates are forecasts.\n" +
         "Each shard is asked alone, one lookup in flight, so that the number of cores does not matter.\n" +
         "Ends with an error when a strategy that was estimated to be faster turns out slower.\n" +
         "\nExample:\n  shardpool plan check --model model --clicks clicks.arrow --coefficients costs.json",

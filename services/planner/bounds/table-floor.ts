@@ -53,11 +53,12 @@ function leastRowNs({ table }: TableDemand, coefficients: CostCoefficients): num
 }
 
 /**
- * Blocks read at least, whatever the cut. A row read `m` times in a query reads `(1 - exp(-b m)) / b`
- * blocks, concave in `m`: over the rows of one heat band the function is replaced by its chord, below
- * it, because a cut may part the band's hotter rows from its colder ones. A cached row saves at most
- * what the band's hottest row would. Rows a block are not rounded down, as stores round them: of column
- * parts each may round otherwise.
+ * Blocks read at least, whatever the cut, with the hottest rows in memory. A row read `m` times in a query reads
+ * `(1 - exp(-b m)) / b` blocks, concave in `m`: over the rows of one heat band the function is replaced by
+ * its chord, below it, because a cut may part the band's hotter rows from its colder ones. Of the rows of a band
+ * that memory ends in, each saves at most what the hottest would and leaves at least what the coldest
+ * does: two straight lines below the curve. Rows a block are not rounded down, as stores round them: of
+ * column parts each may round otherwise.
  */
 function missFloorOf(demand: TableDemand, coefficients: CostCoefficients): MissCurve {
   const { profile, rowBytes, readsPerQuery } = demand;
@@ -66,23 +67,26 @@ function missFloorOf(demand: TableDemand, coefficients: CostCoefficients): MissC
   const scale = readsPerQuery / readsTotal;
   const rowsABlock = Math.max(1, coefficients.blockBytes / rowBytes);
   const blocksOf = (reads: number): number => -Math.expm1(-rowsABlock * reads * scale) / rowsABlock;
-  const steps = profile.bands.map((band) => {
-    const low = blocksOf(band.readsARowMin);
-    const high = blocksOf(band.readsARowMax);
-    const mean = band.reads / band.rows;
-    const width = band.readsARowMax - band.readsARowMin;
-    const along = width > 0 ? Math.min(1, Math.max(0, (mean - band.readsARowMin) / width)) : 1;
-    return { blocks: band.rows * (low + (high - low) * along), blocksARow: high };
+  const steps = profile.bands.map(({ rows, reads, readsARowMin, readsARowMax }) => {
+    const low = blocksOf(readsARowMin);
+    const high = blocksOf(readsARowMax);
+    const width = readsARowMax - readsARowMin;
+    const along = width > 0 ? clamped((reads / rows - readsARowMin) / width) : 1;
+    return { rows, low, high, along, blocks: rows * (low + (high - low) * along) };
   });
-  steps.sort((a, b) => b.blocksARow - a.blocksARow);
   let blocks = steps.reduce((sum, step) => sum + step.blocks, 0);
-  let bytes = 0;
-  const points = [{ bytes, blocks }];
+  let rows = 0;
+  const points = [{ bytes: 0, blocks }];
   for (const step of steps) {
-    if (step.blocksARow === 0) continue;
-    bytes += (step.blocks / step.blocksARow) * rowBytes;
-    blocks -= step.blocks;
-    points.push({ bytes, blocks: Math.max(0, blocks) });
+    const asHottest = step.rows * step.along;
+    points.push({ bytes: (rows + asHottest) * rowBytes, blocks: blocks - asHottest * step.high });
+    rows += step.rows;
+    blocks = Math.max(0, blocks - step.blocks);
+    points.push({ bytes: rows * rowBytes, blocks });
   }
   return convexHull(points);
+}
+
+function clamped(share: number): number {
+  return Math.min(1, Math.max(0, share));
 }

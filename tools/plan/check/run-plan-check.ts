@@ -19,7 +19,7 @@ import { type MeasuredShard, measurePlan } from "./measure-plan.js";
 
 export interface PlanCheckOptions {
   readonly model: string;
-  /** Counted from the log's queries before those that are measured unless told. */
+  /** Counted from the log's queries before those that warm up and are measured unless told. */
   readonly stats?: string;
   readonly clicks: string;
   readonly shards: number;
@@ -58,7 +58,8 @@ export interface PlanCheck {
 /**
  * Makes a plan by each strategy, builds its stores, starts its shards, sends them a log's last queries with one
  * in flight, and compares what each shard was estimated to cost with what it did. Unless statistics are
- * given, the queries before are what the plans are made from, so that the estimates are forecasts.
+ * given, the queries before are what the plans are made from, so that the estimates are forecasts. Queries that
+ * warm up are not among them either: with all their rows in memory they would warm up no way to the disk.
  *
  * @throws ShardpoolError CLICKS_INVALID when the log is too short; what planning, building and serving
  * throw.
@@ -66,13 +67,14 @@ export interface PlanCheck {
 export async function runPlanCheck(options: PlanCheckOptions): Promise<PlanCheck> {
   const { manifest } = await openModel(options.model);
   const { queryCount, warmup, queries } = await readQueries(options, manifest);
+  const wanted = warmup.length + queries.length;
   const querySamples = queries.reduce((sum, batch) => sum + batch.sampleCount, 0) / queries.length;
   const dir = mkdtempSync(join(options.parentDir ?? tmpdir(), "shardpool-check-"));
   try {
     const stats = options.stats ?? join(dir, "stats.json");
     if (options.stats === undefined) {
       const { model, clicks } = options;
-      await collectStats({ model, clicks, out: stats, queriesMax: queryCount - queries.length });
+      await collectStats({ model, clicks, out: stats, queriesMax: queryCount - wanted });
     }
     const { source } = (await readAccessStats(stats)).header;
     const strategies: CheckedStrategy[] = [];
@@ -187,7 +189,7 @@ async function readQueries(
     last[queryCount++ % wanted] = query.bags;
   }
   // One query at least has to be left for the statistics.
-  if (queryCount < Math.max(wanted, measuredCount + 1)) {
+  if (queryCount <= wanted) {
     throw new ShardpoolError(
       "CLICKS_INVALID",
       `${clicks} has ${queryCount} queries, ${warmupQueries} to warm up and ${measuredCount} to measure are wanted, and others to count`,
