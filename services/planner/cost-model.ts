@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseConfig } from "../../lib/config.js";
 import type { Dtype } from "../../lib/model/dtype.js";
+import { COLUMN_SPLIT_MULTIPLE } from "../../lib/plan/plan.js";
 
 const positive = z.number().positive();
 const notNegative = z.number().min(0);
@@ -113,4 +114,29 @@ export function rowHitNsOf(
   if (a.columns === b.columns) return (a.ns * columnCount) / a.columns;
   const ns = a.ns + ((b.ns - a.ns) * (columnCount - a.columns)) / (b.columns - a.columns);
   return Math.max(ns, Math.min(...points.map((point) => point.ns)) / 4);
+}
+
+/**
+ * Nanoseconds for all columns of one row, in whatever column ranges are cheapest, and in two ranges or more.
+ * Ranges end on multiples, the last one at the table's end.
+ */
+export function leastRowNsOf(
+  coefficients: CostCoefficients,
+  dtype: Dtype,
+  embeddingDim: number,
+): { readonly any: number; readonly split: number } {
+  const ends: number[] = [];
+  for (let end = COLUMN_SPLIT_MULTIPLE; end < embeddingDim; end += COLUMN_SPLIT_MULTIPLE)
+    ends.push(end);
+  const leastTo = new Map<number, number>([[0, 0]]);
+  const leastBefore = (end: number, starts: Iterable<number>): number => {
+    let least = Number.POSITIVE_INFINITY;
+    for (const start of starts) {
+      least = Math.min(least, leastTo.get(start)! + rowHitNsOf(coefficients, dtype, end - start));
+    }
+    return least;
+  };
+  for (const end of ends) leastTo.set(end, leastBefore(end, leastTo.keys()));
+  const split = leastBefore(embeddingDim, ends);
+  return { any: Math.min(split, rowHitNsOf(coefficients, dtype, embeddingDim)), split };
 }

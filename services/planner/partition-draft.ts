@@ -104,11 +104,13 @@ function missCurveOf(
   readsPerQuery: number,
   rowsPerBlock: number,
 ): MissCurve {
+  const blockBytes = rowsPerBlock * rowBytes;
+  const bytes = pinnedMisses.at(-1)!.rows * rowBytes;
   const points: MissPoint[] = [];
   let blocks = 0;
   for (let i = pinnedMisses.length - 1; i >= 0; i--) {
     const { rows, missRatio } = pinnedMisses[i]!;
-    points.push({ bytes: Math.ceil(rows) * rowBytes, blocks });
+    points.push({ bytes: Math.min(bytes, Math.ceil(rows / rowsPerBlock) * blockBytes), blocks });
     if (i === 0) break;
     const before = pinnedMisses[i - 1]!;
     const bandRows = rows - before.rows;

@@ -1,6 +1,6 @@
 import type { ShardSpec } from "../../lib/plan/plan.js";
 import { accessCounterBytesOf } from "../../lib/stats/access-counter-bytes.js";
-import type { MissCurve } from "./miss-curve.js";
+import { blocksMissedAt, type MissCurve } from "./miss-curve.js";
 import { type PartitionDraft, wholeBlocksOf } from "./partition-draft.js";
 
 /** Memory a shard needs beside the row bytes it keeps: slots, lists, the process itself. */
@@ -109,7 +109,7 @@ function stepsOf(curve: MissCurve, position: number, least: number, weight: numb
 
 /**
  * Rounds down to whole blocks, which is what memory holds, and gives what that leaves block by block
- * where the rounding took most.
+ * where the next one saves most reads a byte.
  */
 function inWholeBlocks(
   drafts: readonly PartitionDraft[],
@@ -118,18 +118,28 @@ function inWholeBlocks(
 ): number[] {
   const bytes = drafts.map((draft, i) => wholeBlocksOf(draft, wanted[i]!));
   let left = Math.min(budgetBytes, sumOf(wanted)) - sumOf(bytes);
-  const partOfBlock = (i: number): number => (wanted[i]! - bytes[i]!) / blockBytesOf(drafts[i]!);
-  const byRemainder = drafts
-    .map((_, i) => i)
-    .filter((i) => partOfBlock(i) > 1e-6)
-    .toSorted((a, b) => partOfBlock(b) - partOfBlock(a) || a - b);
-  for (const i of byRemainder) {
-    const more = Math.min(blockBytesOf(drafts[i]!), drafts[i]!.bytes - bytes[i]!);
-    if (more > left) continue;
-    bytes[i] = bytes[i]! + more;
-    left -= more;
+  const further = drafts
+    .map((draft, i) => nextBlockOf(draft, i, bytes[i]!))
+    .filter((block, i) => block.bytes > 0 && wanted[i]! > bytes[i]!)
+    .toSorted((a, b) => b.blocksAByte - a.blocksAByte || a.position - b.position);
+  for (const block of further) {
+    if (block.bytes > left) continue;
+    bytes[block.position] = bytes[block.position]! + block.bytes;
+    left -= block.bytes;
   }
   return bytes;
+}
+
+function nextBlockOf(
+  draft: PartitionDraft,
+  position: number,
+  cacheBytes: number,
+): { readonly position: number; readonly bytes: number; readonly blocksAByte: number } {
+  const bytes = Math.min(blockBytesOf(draft), draft.bytes - cacheBytes);
+  const { missCurve } = draft;
+  const saved =
+    blocksMissedAt(missCurve, cacheBytes) - blocksMissedAt(missCurve, cacheBytes + bytes);
+  return { position, bytes, blocksAByte: saved / Math.max(1, bytes) };
 }
 
 function blockBytesOf({ rowsPerBlock, rowBytes }: PartitionDraft): number {

@@ -6,6 +6,7 @@ import { blocksMissedAt, type MissCurve } from "../miss-curve.js";
 import type { PlanConstraints } from "../plan-constraints.js";
 import { MEMORY_BYTES_A_ROW, MEMORY_OVERHEAD_FRACTION } from "../shard-memory.js";
 import type { TableDemand } from "../table-demand.js";
+import { rowsFor, rowsForMeansOf } from "./rows-for-means.js";
 import { type TableFloor, tableFloorOf } from "./table-floor.js";
 
 /** A slowest shard below which no plan comes, and why. */
@@ -61,17 +62,18 @@ function meanWorkBound(
 ): number {
   const { specs, coefficients } = request;
   const { messageUs } = coefficients;
-  const blocks = leastBlocksOf(floors, request);
-  const baseUs =
-    floors.reduce((sum, floor) => sum + floor.memoryUs, 0) + blocks * coefficients.blockMissUs;
+  const memoryUs = floors.reduce((sum, floor) => sum + floor.memoryUs, 0);
+  const blocksWithin = leastBlocksWithin(floors, request);
   const weightMax = Math.max(...specs.map((spec) => spec.weight));
   const isEnough = (us: number): boolean => {
     const room = specs.reduce((sum, spec) => sum + Math.max(0, us * spec.weight - messageUs), 0);
+    if (room < memoryUs) return false;
+    const baseUs = memoryUs + blocksWithin(us) * coefficients.blockMissUs;
     if (room < baseUs) return false;
     const largest = us * weightMax - messageUs;
     const forced = floors.reduce((sum, floor) => {
       if (keptWhole.has(floor.demand.table.name) || floor.memoryUs <= largest) return sum;
-      return sum + (Math.ceil(floor.memoryUs / largest) - 1) * floor.partUs;
+      return sum + (Math.ceil(floor.memoryUs / largest) - 1) * floor.partUs + floor.cutUs;
     }, 0);
     return room >= baseUs + forced;
   };
@@ -86,41 +88,77 @@ function meanWorkBound(
   return low;
 }
 
-/** Blocks that all tables read at least, with all memory where it saves most. */
-export function leastBlocksOf(floors: readonly TableFloor[], request: BoundRequest): number {
-  return leastBlocks(
-    floors.map((floor) => floor.missFloor),
-    cacheBytesOf(request),
-  );
+/** Blocks that all tables read at least, with all memory where it saves most and no shard slower than this. */
+export function leastBlocksOf(
+  floors: readonly TableFloor[],
+  request: BoundRequest,
+  slowestUs = Number.POSITIVE_INFINITY,
+): number {
+  return leastBlocksWithin(floors, request)(slowestUs);
 }
 
-/** Row bytes that all caches hold together at most. */
-function cacheBytesOf({ specs, demands, pooledCacheBytes }: BoundRequest): number {
-  if (pooledCacheBytes !== undefined) return pooledCacheBytes;
-  const rows = demands.reduce((sum, demand) => sum + demand.table.rowCount, 0);
-  const memory = specs.reduce((sum, spec) => sum + spec.memoryBytesMax, 0);
-  const fixed = rows * MEMORY_BYTES_A_ROW + leastCounterBytes(specs, rows);
-  return Math.max(0, (memory - fixed) / (1 + MEMORY_OVERHEAD_FRACTION));
+/** The same by the time of the slowest shard: the more time, the fewer shards can hold most rows. */
+function leastBlocksWithin(
+  floors: readonly TableFloor[],
+  request: BoundRequest,
+): (slowestUs: number) => number {
+  const curve = jointCurveOf(floors.map((floor) => floor.missFloor));
+  const { pooledCacheBytes, specs } = request;
+  if (pooledCacheBytes !== undefined) {
+    const blocks = blocksMissedAt(curve, pooledCacheBytes);
+    return () => blocks;
+  }
+  const rows = floors.reduce((sum, { demand }) => sum + demand.table.rowCount, 0);
+  const memoryBytes = specs.reduce((sum, spec) => sum + spec.memoryBytesMax, 0);
+  const cacheBytesBeside = (counterBytes: number): number =>
+    Math.max(
+      0,
+      (memoryBytes - rows * MEMORY_BYTES_A_ROW - counterBytes) / (1 + MEMORY_OVERHEAD_FRACTION),
+    );
+  const leastCounters = leastCountersOf(floors, request, priceAt(curve, cacheBytesBeside(0)));
+  return (slowestUs) => blocksMissedAt(curve, cacheBytesBeside(leastCounters(slowestUs)));
+}
+
+/** Blocks that the next byte of cache saves. */
+function priceAt(curve: MissCurve, cacheBytes: number): number {
+  const next = curve.findIndex(({ bytes }) => bytes > cacheBytes);
+  if (next < 1) return 0;
+  const a = curve[next - 1]!;
+  const b = curve[next]!;
+  return (a.blocks - b.blocks) / (b.bytes - a.bytes);
 }
 
 /**
- * Memory that counters of reads take at least: a shard has one a row, to a limit, so that they take least where
- * few shards hold as many rows as their memory can find.
+ * Memory that counters of reads take at least, by the time of the slowest shard. A shard has one a row, to a
+ * limit, so they take least where rows lie on as few shards as can be; and so many shards hold at most
+ * the rows that their time and memory are enough for.
  */
-function leastCounterBytes(specs: readonly ShardSpec[], rowCount: number): number {
-  let left = rowCount;
-  let bytes = 0;
-  for (const { memoryBytesMax } of specs.toSorted((a, b) => b.memoryBytesMax - a.memoryBytesMax)) {
-    const rows = Math.min(left, memoryBytesMax / MEMORY_BYTES_A_ROW);
-    bytes += accessCounterBytesOf(rows);
-    left -= rows;
-  }
-  return bytes;
+function leastCountersOf(
+  floors: readonly TableFloor[],
+  { specs, coefficients }: BoundRequest,
+  blocksAByte: number,
+): (slowestUs: number) => number {
+  const usAByte = (blocksAByte * coefficients.blockMissUs) / (1 + MEMORY_OVERHEAD_FRACTION);
+  const rowsForMeans = rowsForMeansOf(floors, coefficients, usAByte);
+  return (slowestUs) => {
+    const means = specs.map(({ weight, memoryBytesMax }) => {
+      return slowestUs * weight + memoryBytesMax * usAByte;
+    });
+    let us = 0;
+    let rowsBefore = 0;
+    let bytes = 0;
+    for (const more of means.toSorted((a, b) => b - a)) {
+      us += more;
+      const rows = rowsFor(rowsForMeans, us);
+      bytes += accessCounterBytesOf(rows - rowsBefore);
+      rowsBefore = rows;
+    }
+    return bytes;
+  };
 }
 
-/** Blocks read with memory where it saves most, over all tables. */
-function leastBlocks(curves: readonly MissCurve[], cacheBytes: number): number {
-  let blocks = curves.reduce((sum, curve) => sum + blocksMissedAt(curve, 0), 0);
+/** Blocks read by cache, with memory where it saves most, over all tables. */
+function jointCurveOf(curves: readonly MissCurve[]): MissCurve {
   const steps = curves.flatMap((curve) =>
     curve.slice(1).map((point, i) => {
       const before = curve[i]!;
@@ -128,13 +166,16 @@ function leastBlocks(curves: readonly MissCurve[], cacheBytes: number): number {
     }),
   );
   steps.sort((a, b) => b.blocks / b.bytes - a.blocks / a.bytes);
-  let left = cacheBytes;
-  for (const step of steps) {
-    if (left <= 0) break;
-    blocks -= step.blocks * Math.min(1, left / step.bytes);
-    left -= step.bytes;
-  }
-  return Math.max(0, blocks);
+  let bytes = 0;
+  let blocks = curves.reduce((sum, curve) => sum + blocksMissedAt(curve, 0), 0);
+  return [
+    { bytes, blocks },
+    ...steps.map((step) => {
+      bytes += step.bytes;
+      blocks = Math.max(0, blocks - step.blocks);
+      return { bytes, blocks };
+    }),
+  ];
 }
 
 /** A table or a group that stays in one piece, alone on the fastest shard with all rows in memory. */

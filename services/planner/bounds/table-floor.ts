@@ -1,5 +1,4 @@
-import { COLUMN_SPLIT_MULTIPLE } from "../../../lib/plan/plan.js";
-import { type CostCoefficients, rowHitNsOf } from "../cost-model.js";
+import { type CostCoefficients, leastRowNsOf, rowHitNsOf } from "../cost-model.js";
 import { convexHull, type MissCurve } from "../miss-curve.js";
 import type { TableDemand } from "../table-demand.js";
 
@@ -10,10 +9,25 @@ export interface TableFloor {
   readonly memoryUs: number;
   /** What every partition beyond the first adds at least. */
   readonly partUs: number;
+  /**
+   * What a cut adds at least beside: where no partition has some column of all rows, every column is
+   * answered for twice; where one has, every row is pooled in two ranges of columns.
+   */
+  readonly cutUs: number;
   /** Blocks read by bytes of cache, over all its partitions: falling and convex. */
   readonly missFloor: MissCurve;
+  /** What single rows cost at least, by heat. */
+  readonly rowFloors: readonly RowFloor[];
   /** Memory that its rows take beside any cache is the same however they are cut. */
   readonly rowCount: number;
+}
+
+/** Rows about equally hot: what one of them costs at least. */
+export interface RowFloor {
+  readonly rows: number;
+  readonly poolUs: number;
+  /** Blocks read for it when it is not in memory. */
+  readonly blocks: number;
 }
 
 /** @param isWhole The table is not cut, so that no narrower partition is cheaper a column. */
@@ -26,30 +40,18 @@ export function tableFloorOf(
   const bags = featureCount * querySamples;
   const partUs = featureCount * coefficients.segmentUs + (bags * coefficients.bagNs) / 1000;
   const answerBytes = bags * table.embeddingDim * Float32Array.BYTES_PER_ELEMENT;
-  const rowNs = isWhole
-    ? rowHitNsOf(coefficients, table.dtype, table.embeddingDim)
-    : leastRowNs(demand, coefficients);
+  const answerUs = (answerBytes * coefficients.answerByteNs) / 1000;
+  const least = leastRowNsOf(coefficients, table.dtype, table.embeddingDim);
+  const rowNs = isWhole ? rowHitNsOf(coefficients, table.dtype, table.embeddingDim) : least.any;
   return {
     demand,
-    memoryUs: partUs + (answerBytes * coefficients.answerByteNs + readsPerQuery * rowNs) / 1000,
+    memoryUs: partUs + answerUs + (readsPerQuery * rowNs) / 1000,
     partUs,
+    cutUs: Math.min(answerUs, (readsPerQuery * (least.split - least.any)) / 1000),
     missFloor: missFloorOf(demand, coefficients),
+    rowFloors: rowFloorsOf(demand, coefficients, rowNs),
     rowCount: table.rowCount,
   };
-}
-
-/** Nanoseconds for all columns of a row, at the width that is cheapest a column. */
-function leastRowNs({ table }: TableDemand, coefficients: CostCoefficients): number {
-  const { embeddingDim, dtype } = table;
-  let leastAColumn = rowHitNsOf(coefficients, dtype, embeddingDim) / embeddingDim;
-  for (let columns = 1; columns < embeddingDim; columns++) {
-    // Parts end on multiples, the last one at the table's end: any other width is none of a plan's.
-    const isWidth = columns % COLUMN_SPLIT_MULTIPLE === 0;
-    const isLastWidth = (embeddingDim - columns) % COLUMN_SPLIT_MULTIPLE === 0;
-    if (!isWidth && !isLastWidth) continue;
-    leastAColumn = Math.min(leastAColumn, rowHitNsOf(coefficients, dtype, columns) / columns);
-  }
-  return leastAColumn * embeddingDim;
 }
 
 /**
@@ -61,12 +63,10 @@ function leastRowNs({ table }: TableDemand, coefficients: CostCoefficients): num
  * column parts each may round otherwise.
  */
 function missFloorOf(demand: TableDemand, coefficients: CostCoefficients): MissCurve {
-  const { profile, rowBytes, readsPerQuery } = demand;
-  const readsTotal = profile.bands.reduce((sum, band) => sum + band.reads, 0);
-  if (readsTotal === 0 || readsPerQuery === 0) return [{ bytes: 0, blocks: 0 }];
-  const scale = readsPerQuery / readsTotal;
-  const rowsABlock = Math.max(1, coefficients.blockBytes / rowBytes);
-  const blocksOf = (reads: number): number => -Math.expm1(-rowsABlock * reads * scale) / rowsABlock;
+  const { profile, rowBytes } = demand;
+  const scale = readsScaleOf(demand);
+  if (scale === 0) return [{ bytes: 0, blocks: 0 }];
+  const blocksOf = (reads: number): number => blocksARow(demand, coefficients, reads * scale);
   const steps = profile.bands.map(({ rows, reads, readsARowMin, readsARowMax }) => {
     const low = blocksOf(readsARowMin);
     const high = blocksOf(readsARowMax);
@@ -89,4 +89,28 @@ function missFloorOf(demand: TableDemand, coefficients: CostCoefficients): MissC
 
 function clamped(share: number): number {
   return Math.min(1, Math.max(0, share));
+}
+
+function rowFloorsOf(
+  demand: TableDemand,
+  coefficients: CostCoefficients,
+  rowNs: number,
+): RowFloor[] {
+  const scale = readsScaleOf(demand);
+  return demand.profile.bands.map(({ rows, readsARowMin }) => ({
+    rows,
+    poolUs: (readsARowMin * scale * rowNs) / 1000,
+    blocks: blocksARow(demand, coefficients, readsARowMin * scale),
+  }));
+}
+
+/** Reads a query for each read of the log. */
+function readsScaleOf({ profile, readsPerQuery }: TableDemand): number {
+  const readsTotal = profile.bands.reduce((sum, band) => sum + band.reads, 0);
+  return readsTotal === 0 ? 0 : readsPerQuery / readsTotal;
+}
+
+function blocksARow(demand: TableDemand, { blockBytes }: CostCoefficients, reads: number): number {
+  const rowsABlock = Math.max(1, blockBytes / demand.rowBytes);
+  return -Math.expm1(-rowsABlock * reads) / rowsABlock;
 }

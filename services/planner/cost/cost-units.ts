@@ -149,6 +149,27 @@ export class UnitSource {
   }
 }
 
+/** What several units ask of a shard together. */
+export function loadOf(units: readonly CostUnit[]): Load | undefined {
+  const [first, ...others] = units;
+  if (first === undefined || others.length === 0) return first;
+  const cacheBytesAt = first.cacheBytesAt.slice();
+  const blocksAt = first.blocksAt.slice();
+  for (const unit of others) {
+    addInto(cacheBytesAt, unit.cacheBytesAt);
+    addInto(blocksAt, unit.blocksAt);
+  }
+  const sumOf = (amountOf: (unit: CostUnit) => number): number =>
+    units.reduce((sum, unit) => sum + amountOf(unit), 0);
+  return {
+    memoryUs: sumOf((unit) => unit.memoryUs),
+    bytes: sumOf((unit) => unit.bytes),
+    rowCount: sumOf((unit) => unit.rowCount),
+    leastCacheBytes: sumOf((unit) => unit.leastCacheBytes),
+    ...{ cacheBytesAt, blocksAt },
+  };
+}
+
 /** The unit as one of so many replicas: all of its bytes, a part of its queries. */
 export function replicaOf(unit: CostUnit, replicaCount: number): CostUnit {
   const factor = 1 / (replicaCount * unit.queryShare);

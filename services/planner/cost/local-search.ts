@@ -1,5 +1,6 @@
 import type { Random } from "../../../lib/random.js";
 import type { CostUnit, UnitSource } from "./cost-units.js";
+import { bestExchange } from "./exchange-move.js";
 import type { ShardSums } from "./shard-sums.js";
 import { bestShift } from "./shift-boundary.js";
 import { bestSplit } from "./split-move.js";
@@ -28,6 +29,9 @@ const TARGETS_MAX = 24;
 
 /** A new partition costs about as much time as so many comparisons. */
 const DRAFT_WORK = 60;
+
+/** The exchanges with one shard cost about as much time as so many comparisons. */
+const EXCHANGE_WORK = 100;
 
 /** A split costs CPU on every query: it has to beat moves and swaps by this share of the slowest. */
 const SPLIT_GAIN_MIN = 0.005;
@@ -67,7 +71,7 @@ export class LocalSearch {
   run(): void {
     this.#descend();
     for (let kicks = 0; kicks < KICKS_MAX && !this.#isDone(); kicks++) {
-      if (this.#tryKick()) kicks = 0;
+      if (this.#tryKick(kicks)) kicks = 0;
     }
   }
 
@@ -95,17 +99,31 @@ export class LocalSearch {
     const targets = this.#targetsFor(slowest);
     const moved = this.#bestMoveOrSwap(slowest, targets, limitUs);
     if (moved !== undefined && moved.slowestUs <= this.#limits.goodEnoughUs) return moved;
-    const shifted = bestShift(slowest, targets, this.#source, moved?.slowestUs ?? limitUs) ?? moved;
+    const exchanged = this.#bestExchange(slowest, moved?.slowestUs ?? limitUs) ?? moved;
+    if (exchanged !== undefined && exchanged.slowestUs <= this.#limits.goodEnoughUs)
+      return exchanged;
+    const shifted =
+      bestShift(slowest, targets, this.#source, exchanged?.slowestUs ?? limitUs) ?? exchanged;
     if (shifted !== undefined && shifted.slowestUs <= this.#limits.goodEnoughUs) return shifted;
     const splitLimitUs = (shifted?.slowestUs ?? limitUs) - SPLIT_GAIN_MIN * slowest.costUs;
     return bestSplit(slowest, targets, this.#source, splitLimitUs) ?? shifted;
   }
 
+  /** Tried on all shards: with any of them some exchange may leave both as good as equal. */
+  #bestExchange(slowest: ShardSums, limitUs: number): Move | undefined {
+    const targets = this.#leastLoaded(slowest);
+    this.#comparisons += targets.length * EXCHANGE_WORK;
+    return bestExchange(slowest, targets, this.#source, limitUs);
+  }
+
   #targetsFor(slowest: ShardSums): ShardSums[] {
+    return this.#leastLoaded(slowest).slice(0, TARGETS_MAX);
+  }
+
+  #leastLoaded(slowest: ShardSums): ShardSums[] {
     return this.#shards
       .filter((shard) => shard !== slowest)
-      .toSorted((a, b) => a.costUs - b.costUs || a.index - b.index)
-      .slice(0, TARGETS_MAX);
+      .toSorted((a, b) => a.costUs - b.costUs || a.index - b.index);
   }
 
   #bestMoveOrSwap(
@@ -146,15 +164,31 @@ export class LocalSearch {
     };
   }
 
-  /** Swaps a few units at random and descends again; takes it all back unless that was better. */
-  #tryKick(): boolean {
+  /**
+   * Splits the slowest shard's dearest unit whatever the other shard then costs, or swaps a few units at random,
+   * and descends again; takes it all back unless that was better.
+   */
+  #tryKick(kick: number): boolean {
     const before = this.#shards.map((shard) => [...shard.units]);
     const beforeUs = slowestOf(this.#shards).costUs;
-    for (let i = 0; i < 3; i++) this.#swapAtRandom(i === 0 ? slowestOf(this.#shards) : undefined);
+    if (kick % 2 === 0) this.#splitSlowest();
+    else {
+      for (let i = 0; i < 3; i++) this.#swapAtRandom(i === 0 ? slowestOf(this.#shards) : undefined);
+    }
     this.#descend();
     if (slowestOf(this.#shards).costUs < beforeUs * (1 - GAIN_MIN)) return true;
     for (const [i, shard] of this.#shards.entries()) restore(shard, before[i]!);
     return false;
+  }
+
+  /** A part costs its own segments, bags and answer: where all shards are full, several have to make room for it. */
+  #splitSlowest(): void {
+    const slowest = slowestOf(this.#shards);
+    const targets = this.#targetsFor(slowest);
+    const target = targets[this.#random.nextBelow(Math.max(1, targets.length))];
+    if (target === undefined) return;
+    const move = bestSplit(slowest, [target], this.#source, Number.POSITIVE_INFINITY);
+    if (move !== undefined) applyMove(move);
   }
 
   #swapAtRandom(from: ShardSums | undefined): void {

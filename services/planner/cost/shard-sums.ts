@@ -1,7 +1,7 @@
 import type { ShardSpec } from "../../../lib/plan/plan.js";
 import type { CostCoefficients } from "../cost-model.js";
 import { cacheBudgetOf, memoryBytesOf } from "../shard-memory.js";
-import { type CostUnit, mayLieOn } from "./cost-units.js";
+import { type CostUnit, type Load, loadOf, mayLieOn } from "./cost-units.js";
 import { type Pricing, usualValueOf } from "./price-grid.js";
 
 /** What one shard holds in a search, with its sums: what it costs with a unit more or less is quick. */
@@ -48,6 +48,10 @@ export class ShardSums {
   costWith(added: CostUnit | undefined, removed?: CostUnit): number {
     if (added !== undefined && !mayLieOn(added, this.spec)) return Number.POSITIVE_INFINITY;
     const unitCount = this.units.length + (added ? 1 : 0) - (removed ? 1 : 0);
+    return this.#costOf(unitCount, added, removed);
+  }
+
+  #costOf(unitCount: number, added: Load | undefined, removed: Load | undefined): number {
     if (unitCount === 0) return 0;
     const bytes = this.#bytes + (added?.bytes ?? 0) - (removed?.bytes ?? 0);
     if (bytes > this.spec.diskBytesMax) return Number.POSITIVE_INFINITY;
@@ -59,6 +63,12 @@ export class ShardSums {
     const memoryUs = this.#memoryUs + (added?.memoryUs ?? 0) - (removed?.memoryUs ?? 0);
     const blocks = this.#blocksWith(budget, added, removed);
     return (this.#messageUs + memoryUs + blocks * this.#blockMissUs) / this.spec.weight;
+  }
+
+  /** The same with several units more and less, all of which may lie here. */
+  costWithAll(added: readonly CostUnit[], removed: readonly CostUnit[]): number {
+    const unitCount = this.units.length + added.length - removed.length;
+    return this.#costOf(unitCount, loadOf(added), loadOf(removed));
   }
 
   /**
@@ -86,7 +96,7 @@ export class ShardSums {
   }
 
   /** Blocks read with the budget shared out by price, straight between two prices of the grid. */
-  #blocksWith(budget: number, added?: CostUnit, removed?: CostUnit): number {
+  #blocksWith(budget: number, added?: Load, removed?: Load): number {
     let low = 0;
     let high = this.#cacheBytesAt.length - 1;
     const cacheAt = (k: number): number =>
