@@ -145,7 +145,8 @@ function createEngine(store: ShardStore, options: LookupEngineOptions): LookupEn
   const { caches } = memory;
   const otherParts = {
     missedRows: limits.missedBytesMax + keptMissedBytesOf(limits),
-    accessCounts: every === 0 ? 0 : accessCounterBytesOf(rowCounts.reduce((sum, rows) => sum + rows, 0)),
+    accessCounts:
+      every === 0 ? 0 : accessCounterBytesOf(rowCounts.reduce((sum, rows) => sum + rows, 0)),
     readers: readerPoolBytesOf(readers.readerCount, readers.blockBytesMax),
     heap: HEAP_BYTES,
   };

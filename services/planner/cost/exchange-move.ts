@@ -22,7 +22,7 @@ const WORKED_OUT_MAX = 3;
 export function bestExchange(
   slowest: ShardSums,
   targets: readonly ShardSums[],
-  source: UnitSource,
+  source: Pick<UnitSource, "usOf">,
   limitUs: number,
 ): Move | undefined {
   const given = bundlesOf(slowest, source);
@@ -44,7 +44,7 @@ export function bestExchange(
 }
 
 /** Nothing, each unit and each pair, by rising cost. */
-function bundlesOf(shard: ShardSums, source: UnitSource): Bundle[] {
+function bundlesOf(shard: ShardSums, source: Pick<UnitSource, "usOf">): Bundle[] {
   const singles = shard.units
     .filter((unit) => unit.queryShare === 1)
     .map((unit) => ({ units: [unit], us: source.usOf(unit) }))
