@@ -9,6 +9,7 @@ import { lookupRandom } from "./lookup/lookup-random.js";
 import type { MicroBench } from "./micro-bench.js";
 import { SERVING_BENCHES } from "./serving-benches.js";
 import { admissionStudy } from "./tiers/admission-study.js";
+import { coldDisk } from "./tiers/cold-disk.js";
 import { hitUnderMiss } from "./tiers/hit-under-miss.js";
 import { lookupCold } from "./tiers/lookup-cold.js";
 import { lookupMixed } from "./tiers/lookup-mixed.js";
@@ -24,6 +25,7 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
   accessCounts,
   build,
   lookupCold,
+  coldDisk,
   lookupMixed,
   hitUnderMiss,
   admissionStudy,

@@ -1,11 +1,10 @@
-import { fork } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ShardpoolError } from "../../../../lib/errors.js";
 import { rowBytesOf } from "../../../../lib/model/dtype.js";
 import { buildShardStore } from "../../../../shards/index.js";
+import { forkProbe } from "../fork-probe.js";
 import type { MicroBench, MicroContext } from "../micro-bench.js";
 import { lookupModel } from "./lookup-model.js";
 import { type DrawnWorkload, drawWorkload } from "./lookup-runs.js";
@@ -137,14 +136,6 @@ function printReader(
   });
 }
 
-/** @throws ShardpoolError PROCESS_FAILED when it ends without a result. */
 function runProbe(task: MemoryProbeTask): Promise<MemoryProbeResult> {
-  const child = fork(PROBE_FILE, [JSON.stringify(task)], { execArgv: ["--expose-gc"] });
-  return new Promise((resolve, reject) => {
-    child.once("message", (result) => resolve(result as MemoryProbeResult));
-    child.once("error", reject);
-    child.once("exit", (exitCode) => {
-      reject(new ShardpoolError("PROCESS_FAILED", `the probe ended with exit code ${exitCode}`));
-    });
-  });
+  return forkProbe(PROBE_FILE, task, ["--expose-gc"]);
 }

@@ -6,9 +6,9 @@ export class BareReader {
   readonly #db: Database.Database;
   readonly #select: Database.Statement;
 
-  constructor(storePath: string) {
+  constructor(storePath: string, mapsFile = true) {
     this.#db = new Database(storePath, { readonly: true });
-    this.#db.pragma("mmap_size = 1099511627776");
+    if (mapsFile) this.#db.pragma("mmap_size = 1099511627776");
     this.#db.exec("BEGIN");
     this.#select = this.#db.prepare("SELECT bytes FROM blocks WHERE id = ?").pluck();
   }
