@@ -30,8 +30,12 @@ export function formatPlanReport(report: PlanReport, options: PlanTextOptions = 
     ...(others > 0
       ? [`and ${others} tables that cost less (plan show --tables N lists more)`]
       : []),
-    ...warningsOf(report, options.latencyBoundMs),
+    ...paragraph(formatLatencyWarnings(report, options.latencyBoundMs)),
   ].join("\n\n");
+}
+
+function paragraph(lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [lines.join("\n")];
 }
 
 const SHARD_COLUMNS = [
@@ -39,6 +43,7 @@ const SHARD_COLUMNS = [
   { title: "partitions" },
   { title: "row bytes" },
   { title: "cache" },
+  { title: "memory" },
   { title: "rows/query" },
   { title: "load" },
   { title: "hit ratio" },
@@ -88,12 +93,10 @@ function balanceOf(report: PlanReport): string {
   const lines = [
     `busiest over mean: ${times(imbalance.costUs)} cost, ${times(imbalance.rowsPerQuery)} row reads, ` +
       `${times(imbalance.rowBytes)} row bytes; ${percent(imbalance.costTotalVariation)} of the work lies on the wrong shard`,
-    `slowest: ${criticalPath.shard}, ${us(criticalPath.costUs)} us a query; dearest there: ` +
-      criticalPath.partitions
-        .map(({ table, rows, costUs, costShare }) => {
-          return `${table} rows ${rows} ${us(costUs)} us (${percent(costShare)})`;
-        })
-        .join(", "),
+    `slowest: ${criticalPath.shard}, ${us(criticalPath.costUs)} us a query; dearest there:`,
+    ...criticalPath.partitions.map(({ table, rows, costUs, costShare }) => {
+      return `  ${table} rows ${rows}: ${us(costUs)} us, ${percent(costShare)} of it`;
+    }),
   ];
   if (quality !== null) lines.push(...qualityOf(report.gap ?? 0, quality));
   return lines.join("\n");
@@ -121,7 +124,11 @@ function costPartsOf(report: PlanReport): string[] {
   return rows.length === 0 ? [] : [formatTable(PART_COLUMNS, rows)];
 }
 
-function warningsOf(report: PlanReport, latencyBoundMs: number | undefined): string[] {
+/** A line for each shard whose block reads alone break the bound, worst first; none without a bound. */
+export function formatLatencyWarnings(
+  report: PlanReport,
+  latencyBoundMs: number | undefined,
+): string[] {
   if (latencyBoundMs === undefined) return [];
   return latencyWarningsOf(report, latencyBoundMs).map(
     ({ shard, blocksMs }) =>

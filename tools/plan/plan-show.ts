@@ -34,7 +34,7 @@ async function planShow(file: string, raw: unknown): Promise<void> {
   const { json, tables, html, latencyBoundMs } = parseConfig(showOptionsSchema, raw, "plan show");
   const plan = await readPlan(file);
   if (html !== undefined) {
-    await writeFileWhole(html, planPage(plan));
+    await writeFileWhole(html, planPage(plan, { latencyBoundMs }));
     console.log(json ? JSON.stringify({ html }) : `${html}: the plan as a page`);
     return;
   }

@@ -9,6 +9,7 @@ export function shardCells(shard: ShardReport): string[] {
     formatCount(shard.partitionCount),
     formatBytes(shard.rowBytes),
     formatBytes(shard.cacheBytes),
+    shard.memoryBytesMax === Number.MAX_SAFE_INTEGER ? "any" : formatBytes(shard.memoryBytesMax),
     formatCount(shard.rowsPerQuery),
     percent(shard.loadShare),
     ratio(shard.hitRatio),

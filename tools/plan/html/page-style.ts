@@ -10,10 +10,11 @@ body { margin: 0; background: var(--page); color: var(--ink);
 main { max-width: 1000px; margin: 0 auto; padding: 24px 20px 60px; }
 h1 { font-size: 22px; margin: 0 0 2px; } h2 { font-size: 17px; margin: 36px 0 8px; }
 .from { color: var(--quiet); margin: 0 0 18px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 10px; margin: 0; }
-.tiles div { border: 1px solid var(--rule); border-radius: 6px; padding: 8px 12px; }
-.tiles dt { color: var(--quiet); font-size: 13px; } .tiles dd { margin: 0; font-size: 21px; font-weight: 600; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(124px, 1fr)); gap: 8px; margin: 0; }
+.tiles div { border: 1px solid var(--rule); border-radius: 6px; padding: 8px 10px; }
+.tiles dt { color: var(--quiet); font-size: 13px; } .tiles dd { margin: 0; font-size: 19px; font-weight: 600; white-space: nowrap; }
 .tiles small { color: var(--quiet); font-size: 12px; }
+.warning { border-left: 4px solid var(--blocks); padding: 4px 10px; margin: 14px 0 0; font-size: 14px; }
 figure { margin: 32px 0 0; } figcaption { font-weight: 600; margin-bottom: 6px; }
 svg { width: 100%; height: auto; display: block; }
 .legend { margin: 0 0 4px; font-size: 13px; color: var(--quiet); display: flex; flex-wrap: wrap; gap: 4px 16px; }

@@ -5,6 +5,7 @@ import {
   type TableReport,
 } from "../../../services/planner/plan-report.js";
 import { formatBytes, formatCount } from "../../cli/table.js";
+import { formatLatencyWarnings, type PlanTextOptions } from "../format-plan-report.js";
 import { oneDigit, percent, us } from "../plan-numbers.js";
 import { shardCells, tableCells } from "../report-cells.js";
 import { drawColumns } from "./column-chart.js";
@@ -14,7 +15,10 @@ import { escapeXml } from "./svg.js";
 import { drawTables } from "./table-treemap.js";
 
 /** A plan as one HTML page that needs nothing else: no script, no network, light and dark. */
-export function planPage(plan: ShardingPlan): string {
+export function planPage(
+  plan: ShardingPlan,
+  { latencyBoundMs }: Pick<PlanTextOptions, "latencyBoundMs"> = {},
+): string {
   const report = describePlan(plan);
   const { model, strategy, epoch } = report;
   const title = `Plan of ${model.name} version ${model.version}: ${strategy}, epoch ${epoch}`;
@@ -31,11 +35,12 @@ export function planPage(plan: ShardingPlan): string {
 <h1>${escapeXml(title)}</h1>
 <p class="from">${escapeXml(sourceOf(report))}</p>
 ${tiles(report)}
+${formatLatencyWarnings(report, latencyBoundMs).map(warning).join("\n")}
 ${figure("Microseconds of a query on each shard, by what it is spent on", COST_LEGEND, drawColumns(costChart(report)))}
-${figure("The same by partition: a rectangle is a range of a table; what lies highest is least", PARTITION_LEGEND, drawColumns(partitionChart(plan)))}
-${figure("Row bytes on each shard by partition; the full part of a rectangle is in memory", BYTES_LEGEND, drawColumns(bytesChart(plan)))}
-${figure("Tables by bytes: the fuller the colour, the more of the table is in memory", TILE_LEGEND_BYTES, tablesByBytes(report))}
-${figure("Tables by estimated microseconds of a query: the fuller the colour, the more of it is block reads", TILE_LEGEND_COST, tablesByCost(report))}
+${figure("The same by partition: a rectangle is a range of a table, the dearest at the bottom", PARTITION_LEGEND, drawColumns(partitionChart(plan)))}
+${figure("Row bytes on each shard by partition: the dark part of a rectangle is in memory", BYTES_LEGEND, drawColumns(bytesChart(plan)))}
+${figure("Tables by bytes: the darker, the more of the table is in memory", TILE_LEGEND_BYTES, tablesByBytes(report))}
+${figure("Tables by estimated microseconds of a query: the darker, the more of it is block reads", TILE_LEGEND_COST, tablesByCost(report))}
 <h2>Shards</h2>
 ${shardTable(report)}
 <h2>Tables</h2>
@@ -76,6 +81,10 @@ function legend(entries: readonly (readonly [className: string, name: string])[]
     ([className, name]) => `<span><i class="${className}"></i>${escapeXml(name)}</span>`,
   );
   return `<p class="legend">${items.join("")}</p>`;
+}
+
+function warning(line: string): string {
+  return `<p class="warning">${escapeXml(line)}</p>`;
 }
 
 function figure(caption: string, legendHtml: string, drawing: string): string {
@@ -160,6 +169,7 @@ function shardTable(report: PlanReport): string {
     "partitions",
     "row bytes",
     "cache",
+    "memory",
     "rows/query",
     "load",
     "hit ratio",

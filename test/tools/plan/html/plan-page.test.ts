@@ -5,21 +5,20 @@ import { planPage } from "../../../../tools/plan/html/plan-page.js";
 import { escapeXml } from "../../../../tools/plan/html/svg.js";
 import { equalShards, planManifest } from "../../../support/plan-cases.js";
 
-const page = planPage(
-  makePlan({
-    manifest: planManifest([
-      { name: "busy", rowCount: 1000, poolingFactors: [40] },
-      { name: "large", rowCount: 90_000, poolingFactors: [1] },
-      { name: "unread", rowCount: 10, poolingFactors: [] },
-    ]),
-    modelHash: "a".repeat(64),
-    stats: null,
-    shards: equalShards(3),
-    memory: { kind: "fraction", fraction: 0.3 },
-    strategy: "cost",
-    epoch: 7,
-  }),
-);
+const plan = makePlan({
+  manifest: planManifest([
+    { name: "busy", rowCount: 1000, poolingFactors: [40] },
+    { name: "large", rowCount: 90_000, poolingFactors: [1] },
+    { name: "unread", rowCount: 10, poolingFactors: [] },
+  ]),
+  modelHash: "a".repeat(64),
+  stats: null,
+  shards: equalShards(3),
+  memory: { kind: "fraction", fraction: 0.3 },
+  strategy: "cost",
+  epoch: 7,
+});
+const page = planPage(plan);
 
 describe("planPage()", () => {
   it("needs nothing beside itself", () => {
@@ -34,6 +33,14 @@ describe("planPage()", () => {
     for (const table of ["busy", "large", "unread"]) assert.ok(page.includes(`<td>${table}</td>`));
     assert.match(page, /<title>large rows \d+-\d+ columns \d+-\d+/);
     assert.match(page, /bound [\d,.]+ µs<\/text>/);
+  });
+
+  it("warns of shards whose block reads break the latency bound", () => {
+    assert.doesNotMatch(page, /class="warning"/);
+    assert.match(
+      planPage(plan, { latencyBoundMs: 1e-6 }),
+      /<p class="warning">warning: block reads/,
+    );
   });
 
   it("draws no rectangle with a size that is none", () => {
