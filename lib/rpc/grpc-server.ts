@@ -69,10 +69,6 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const windowBytes = options.windowBytes ?? FLOW_CONTROL_WINDOW_BYTES;
   onHttp2Server(server, (http2Server) => {
     http2Server.on("session", (session) => openSessionWindow(session, windowBytes));
-    retireResetConnections(http2Server);
-    if (options.arrivalGate) {
-      gateArrivals(http2Server, options.arrivalGate, options.messageBytesMax);
-    }
     http2Servers.push(http2Server);
   });
   for (const { definition, implementation } of options.services) {
@@ -83,7 +79,10 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   for (const definition of options.packages) new ReflectionService(definition).addToServer(server);
 
   const address = await bind(server, options.listenAddress);
-  for (const http2Server of http2Servers) takeStreams(http2Server, handlersOf(options));
+  for (const http2Server of http2Servers) {
+    takeStreams(http2Server, handlersOf(options));
+    retireResetConnections(http2Server);
+  }
   return {
     address,
     setServing: (service, serving) => {
@@ -96,13 +95,16 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
-function handlersOf({ calls = new Map() }: GrpcServerOptions): ReadonlyMap<string, StreamHandler> {
-  return new Map(
+function handlersOf(options: GrpcServerOptions): ReadonlyMap<string, StreamHandler> {
+  const { calls = new Map(), arrivalGate, messageBytesMax } = options;
+  const handlers = new Map(
     [...calls].map(([path, serve]): [string, StreamHandler] => [
       path,
       (stream, headers) => serve(new GrpcServerCall(stream, headers)),
     ]),
   );
+  if (arrivalGate) handlers.set(arrivalGate.path, gateArrivals(arrivalGate, messageBytesMax));
+  return handlers;
 }
 
 function bind(server: Server, listenAddress: string): Promise<string> {

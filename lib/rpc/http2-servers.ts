@@ -24,8 +24,16 @@ export function onHttp2Server(server: Server, visit: (http2Server: Http2Server) 
   };
 }
 
-/** Serves the streams of one method, by its path. */
-export type StreamHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+/**
+ * Serves the streams of one method, by its path.
+ *
+ * @param passOn Gives the stream to whom it would go otherwise, grpc-js.
+ */
+export type StreamHandler = (
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  passOn: () => void,
+) => void;
 
 /** Has some paths served by handlers of their own, and the rest by whom they were served before. */
 export function takeStreams(
@@ -35,8 +43,11 @@ export function takeStreams(
   const others = http2Server.listeners("stream");
   http2Server.removeAllListeners("stream");
   http2Server.on("stream", (stream, headers, ...rest) => {
+    const passOn = (): void => {
+      for (const other of others) other.call(http2Server, stream, headers, ...rest);
+    };
     const handler = handlers.get(headers[":path"] ?? "");
-    if (handler) handler(stream, headers);
-    else for (const other of others) other.call(http2Server, stream, headers, ...rest);
+    if (handler) handler(stream, headers, passOn);
+    else passOn();
   });
 }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import { after, before, describe, it } from "node:test";
-import { status } from "@grpc/grpc-js";
+import { Client, compressionAlgorithms, credentials, status } from "@grpc/grpc-js";
 import { ShardpoolError } from "../../../lib/errors.js";
 import { createLog } from "../../../lib/log.js";
 import { type ArrivingCall, parseGrpcTimeout } from "../../../lib/rpc/arrival-gate.js";
@@ -140,6 +141,40 @@ describe("gateArrivals()", () => {
     assert.deepEqual(arrivals, []);
   });
 
+  it("answers a call that ends without or within its message", async () => {
+    for (const [bytes, expected] of [
+      [undefined, status.UNIMPLEMENTED],
+      [frameOf(Buffer.alloc(100), 200), status.INVALID_ARGUMENT],
+      [Buffer.alloc(3), status.INVALID_ARGUMENT],
+    ] as const) {
+      const stream = open({}, bytes === undefined);
+      const answer = once(stream, "response");
+      if (bytes) stream.end(bytes);
+      const [headers] = (await answer) as [Record<string, string>];
+      assert.equal(Number(headers["grpc-status"]), expected);
+      stream.resume();
+    }
+  });
+
+  it("leaves compressed messages to the method", async () => {
+    received = [];
+    arrivals.length = 0;
+    const client = new Client(server.address, credentials.createInsecure(), {
+      "grpc.default_compression_algorithm": compressionAlgorithms.gzip,
+    });
+    const identity = (bytes: Buffer): Buffer => bytes;
+
+    const noise = randomBytes(LARGE);
+    const answer = await new Promise((resolve) =>
+      client.makeUnaryRequest(PATH, identity, identity, noise, (_, reply) => resolve(reply)),
+    );
+
+    client.close();
+    assert.deepEqual(answer, Buffer.from("ok"));
+    assert.deepEqual(received, [LARGE]);
+    assert.deepEqual(arrivals, []);
+  });
+
   it("leaves a message to the method that is whole at once", async () => {
     received = [];
     arrivals.length = 0;
@@ -152,11 +187,14 @@ describe("gateArrivals()", () => {
     assert.deepEqual(arrivals, []);
   });
 
-  function open(headers: Record<string, string> = {}): ClientHttp2Stream {
-    const stream = session.request({
-      ...{ ":method": "POST", ":path": PATH, "content-type": "application/grpc", te: "trailers" },
-      ...headers,
-    });
+  function open(headers: Record<string, string> = {}, endStream = false): ClientHttp2Stream {
+    const stream = session.request(
+      {
+        ...{ ":method": "POST", ":path": PATH, "content-type": "application/grpc", te: "trailers" },
+        ...headers,
+      },
+      { endStream },
+    );
     stream.on("error", () => {});
     return stream;
   }
