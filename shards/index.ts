@@ -24,6 +24,7 @@ export {
 } from "./server/null-shard.js";
 export { type RunningShard, startShard } from "./server/start-shard.js";
 export { type RawShardConfig, SHARD_DEFAULTS } from "./shard-config.js";
+export { BufferRelease } from "./store/buffer-release.js";
 export {
   type BuildShardStoreOptions,
   type BuiltShardStore,

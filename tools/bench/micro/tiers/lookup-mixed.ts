@@ -20,7 +20,10 @@ import { buildTierStore } from "./tier-store.js";
 const CACHE_SHARES = [0.1, 0.2, 0.5, 0.7];
 
 /** Replays of the log whose median counts. */
-const REPLAY_COUNT = 3;
+const REPLAY_COUNT = 5;
+
+/** Lookups of the log's first half before the clock: readers start, code is compiled, the cache settles. */
+const WARM_LOOKUPS = 5;
 
 const BARE_READS = 20_000;
 /** A prime: reads jump over the store. */
@@ -57,10 +60,11 @@ async function runLookupMixed(context: MicroContext): Promise<void> {
   const stats = await countBatches(model, past, { runDir: dir });
   const storePath = await buildTierStore(model, "mixed", context, stats);
   const correct = await isRight(model, storePath, present);
+  const warmUp = past.slice(-WARM_LOOKUPS);
   const bare = new BareReader(storePath);
   try {
     for (const share of CACHE_SHARES) {
-      await compare(share, { context, storePath, present, bare, correct });
+      await compare(share, { context, storePath, warmUp, present, bare, correct });
     }
   } finally {
     bare.close();
@@ -70,6 +74,7 @@ async function runLookupMixed(context: MicroContext): Promise<void> {
 interface MixedRun {
   readonly context: MicroContext;
   readonly storePath: string;
+  readonly warmUp: readonly LookupRequest[];
   readonly present: readonly LookupRequest[];
   readonly bare: BareReader;
   readonly correct: boolean;
@@ -79,37 +84,53 @@ async function compare(share: number, run: MixedRun): Promise<void> {
   const { context, storePath, present, bare, correct } = run;
   const fixed = await bestFixedCache(storePath, present, share);
   const replays: Replay[] = [];
+  const bareReads: Cost[] = [];
   const predictions: Cost[] = [];
-  const ownPredictionsUs: number[] = [];
+  const ownPredictions: Cost[] = [];
   // Prediction and replay in turns: both meet the same weather.
   for (let i = 0; i < REPLAY_COUNT; i++) {
-    const inMemory = await replay(storePath, 1, present);
+    const inMemory = await replay(run, 1);
     const read = await timeBareRead(bare, inMemory.blockCount);
-    predictions.push({
-      wallUs: inMemory.cost.wallUs + fixed.blockReads * read.wallUs,
-      cpuUs: inMemory.cost.cpuUs + fixed.blockReads * read.cpuUs,
-    });
-    const own = await replay(storePath, share, present);
-    ownPredictionsUs.push(inMemory.cost.cpuUs + own.blocksRead * read.cpuUs);
+    bareReads.push(read);
+    predictions.push(costOf(inMemory.cost, fixed.blockReads, read));
+    const own = await replay(run, share);
+    ownPredictions.push(costOf(inMemory.cost, own.blocksRead, read));
     replays.push(own);
   }
   const { rows, rowsHit, blocksRead } = replays[0]!;
-  const wallUs = summarise(replays.map(({ cost }) => cost.wallUs)).median;
-  const cpuUs = summarise(replays.map(({ cost }) => cost.cpuUs)).median;
-  const predictedUs = summarise(predictions.map((cost) => cost.wallUs)).median;
+  const { wallUs, cpuUs } = medianOf(replays.map(({ cost }) => cost));
+  const predicted = medianOf(predictions);
+  const own = medianOf(ownPredictions);
   context.print({
     case: `cache ${share * 100} %`,
     ...{ unit: "rows/s", better: "higher", value: (rows * 1e6) / wallUs, correct },
-    baseline: { name: "predicted", value: (rows * 1e6) / predictedUs },
-    ratio: predictedUs / wallUs,
-    cpuRatio: summarise(predictions.map((cost) => cost.cpuUs)).median / cpuUs,
+    baseline: { name: "predicted", value: (rows * 1e6) / predicted.wallUs },
+    ratio: predicted.wallUs / wallUs,
+    cpuRatio: predicted.cpuUs / cpuUs,
     // The same with the blocks it read itself: what is lost in reading, not in choosing rows.
-    ownReadsCpuRatio: summarise(ownPredictionsUs).median / cpuUs,
+    ownReadsRatio: own.wallUs / wallUs,
+    ownReadsCpuRatio: own.cpuUs / cpuUs,
+    bareUsPerBlock: medianOf(bareReads).wallUs,
     hitRatio: rowsHit / rows,
     fixedHitRatio: fixed.hitRatio,
     blockReadsPer1000Rows: (1000 * blocksRead) / rows,
     fixedBlockReadsPer1000Rows: (1000 * fixed.blockReads) / rows,
   });
+}
+
+/** A log in memory, and so many bare reads. */
+function costOf(inMemory: Cost, blockReads: number, read: Cost): Cost {
+  return {
+    wallUs: inMemory.wallUs + blockReads * read.wallUs,
+    cpuUs: inMemory.cpuUs + blockReads * read.cpuUs,
+  };
+}
+
+function medianOf(costs: readonly Cost[]): Cost {
+  return {
+    wallUs: summarise(costs.map(({ wallUs }) => wallUs)).median,
+    cpuUs: summarise(costs.map(({ cpuUs }) => cpuUs)).median,
+  };
 }
 
 async function isRight(
@@ -138,26 +159,35 @@ function cacheBytesOf(share: number): number {
   return Math.floor((share === 1 ? 1.1 : share) * tableCount * rowCount * embeddingDim * 4);
 }
 
-/** Looks the log up, one lookup at a time, after preloading. */
-async function replay(
-  storePath: string,
-  share: number,
-  lookups: readonly LookupRequest[],
-): Promise<Replay> {
+/** Looks the log up, one lookup at a time, after preloading and a warm-up. */
+async function replay({ storePath, warmUp, present }: MixedRun, share: number): Promise<Replay> {
   const engine = openLookupEngine({ storePath, cacheBytes: cacheBytesOf(share) });
   try {
     await engine.preload();
+    for (const lookup of warmUp) await engine.lookup(lookup);
+    const before = countsOf(engine);
     const cost = await timed(async () => {
-      for (const lookup of lookups) await engine.lookup(lookup);
+      for (const lookup of present) await engine.lookup(lookup);
     });
-    const rowsHit = sumOf(engine, ({ rowsHit }) => rowsHit);
-    const rows = rowsHit + sumOf(engine, ({ rowsMissed }) => rowsMissed);
-    const blocksRead = sumOf(engine, ({ blocksRead }) => blocksRead);
+    const after = countsOf(engine);
+    const rowsHit = after.rowsHit - before.rowsHit;
+    const rows = rowsHit + after.rowsMissed - before.rowsMissed;
+    const blocksRead = after.blocksRead - before.blocksRead;
     const blockCount = engine.partitions.reduce((sum, { stored }) => sum + stored.blockCount, 0);
     return { rows, rowsHit, blocksRead, blockCount, cost };
   } finally {
     engine.close();
   }
+}
+
+function countsOf(
+  engine: LookupEngine,
+): Pick<PartitionCounters, "rowsHit" | "rowsMissed" | "blocksRead"> {
+  return {
+    rowsHit: sumOf(engine, ({ rowsHit }) => rowsHit),
+    rowsMissed: sumOf(engine, ({ rowsMissed }) => rowsMissed),
+    blocksRead: sumOf(engine, ({ blocksRead }) => blocksRead),
+  };
 }
 
 function sumOf(engine: LookupEngine, read: (counters: PartitionCounters) => number): number {
