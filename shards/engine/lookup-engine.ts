@@ -267,11 +267,16 @@ class Lookups {
   /** What a lookup that misses little does: it is done with before others get a turn. */
   #fetchAtOnce({ request, tally }: LookupJob, wants: readonly WantedBlocks[]): boolean {
     if (wants.length === 0) return false;
-    const error = reasonToGiveUp(request, this.#clock.nowMs());
+    const error = this.#reasonToGiveUp(request);
     if (error) throw error;
     if (!this.#fetcher.fetchAtOnce(wants)) return false;
     tally.blocksCame(wants);
     return true;
+  }
+
+  #reasonToGiveUp(request: LookupRequest): ShardpoolError | undefined {
+    // Without a deadline, nobody asks what time it is.
+    return reasonToGiveUp(request, request.deadlineAtMs === undefined ? 0 : this.#clock.nowMs());
   }
 
   async #waitForBlocks(job: LookupJob, firstWants: readonly WantedBlocks[]): Promise<LookupReply> {
@@ -287,7 +292,7 @@ class Lookups {
         wants = job.advance(true);
       }
       while (wants !== undefined) {
-        const error = reasonToGiveUp(request, this.#clock.nowMs());
+        const error = this.#reasonToGiveUp(request);
         if (error) throw error;
         await this.#fetcher.fetch(wants, request);
         tally.blocksCame(wants);

@@ -75,6 +75,7 @@ export class SegmentJob {
     const { scratch, float32, uint32 } = this.cache.slab;
     const missCount = this.#resolve(0, values.length);
     if (missCount > 0) return false;
+    this.#tally.memoryLap();
 
     const out = scratch.outPtr >> 2;
     uint32.set(lengths, scratch.lengthsPtr >> 2);
@@ -120,7 +121,6 @@ export class SegmentJob {
     uint32.set(part, scratch.positionsPtr >> 2);
     const missCount = this.cache.resolve(part.length);
     if (to > this.#countedTo) this.#count(from, to, missCount);
-    this.#tally.memoryLap();
     return missCount;
   }
 
