@@ -183,6 +183,42 @@ describe("block reads", () => {
     }
   });
 
+  it("reads along with readers while no other lookup comes, and leaves it to them otherwise", async () => {
+    const { storePath } = await makeStore();
+    // Each look at the clock takes 10 us of its time: a block read seems to take some 5.
+    let nowMs = 0;
+    let passesMs = 0.01;
+    const clock = { nowMs: () => (nowMs += passesMs), wallMs: () => 0 };
+    const engine = openLookupEngine({
+      ...{ storePath, cacheBytes: 0, readerThread: SILENT_THREAD, readerCount: 1, clock },
+    });
+    const start = (firstRow: number, step: number): void => {
+      const values = Uint32Array.from({ length: 299 }, (_, i) => firstRow + i * step);
+      engine.lookup(rowsRequest(values)).catch(() => {});
+    };
+    try {
+      await waitFor("a reader", () => {
+        if (engine.openReaderCount === 0) start(0, 20);
+        return engine.openReaderCount > 0;
+      });
+      const before = engine.counters(0).blocksRead;
+
+      passesMs = 0;
+      start(3000, 10);
+      assert.equal(engine.counters(0).blocksRead, before);
+
+      nowMs += 10;
+      start(3001, 10);
+      assert.equal(engine.counters(0).blocksRead, before);
+
+      passesMs = 10;
+      start(3002, 10);
+      assert.ok(engine.counters(0).blocksRead > before);
+    } finally {
+      engine.close();
+    }
+  });
+
   it("gives up at the deadline, and when the caller goes, while the disk hangs", async () => {
     const { storePath } = await makeStore();
     const engine = await openWithReaders(storePath, {
