@@ -1,10 +1,13 @@
 import { ShardpoolError } from "../errors.js";
+import { messagePool } from "./byte-pool.js";
 
 /**
  * Bytes before each message of a gRPC stream: a flag that says whether it is compressed, and its
  * length, big-endian (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
  */
 export const GRPC_PREFIX_BYTES = 5;
+
+const NO_FRAME = Buffer.alloc(0);
 
 /** A message's bytes behind their prefix, in one piece of memory that may be sent as it is. */
 export type GrpcFrame = Buffer;
@@ -25,14 +28,14 @@ export function frameOf(message: Uint8Array): GrpcFrame {
 
 /**
  * Cuts what arrives on a stream into messages. A message that lies whole in a piece received is a view
- * of it; one in several pieces is put together in memory that the next such message uses again, so
- * that large messages cost one copy and no allocation. There the prefix starts at a multiple of 8.
+ * of it; one in several pieces is put together in memory that goes round (`messagePool`): one copy and
+ * nothing to collect. There the prefix starts at a multiple of 8.
  */
 export class GrpcFrameReader {
   readonly #messageBytesMax: number;
   readonly #onMessage: (message: Buffer) => void;
   /** A frame in several pieces, from its prefix on. */
-  #frame = Buffer.allocUnsafeSlow(64);
+  #frame: Buffer = NO_FRAME;
   /** Bytes of it that have come. */
   #filled = 0;
 
@@ -76,8 +79,11 @@ export class GrpcFrameReader {
     const frameBytes = GRPC_PREFIX_BYTES + this.#messageBytesOf(this.#frame, 0);
     position = this.#fill(piece, position, frameBytes);
     if (this.#filled === frameBytes) {
+      const frame = this.#frame;
+      this.#frame = NO_FRAME;
       this.#filled = 0;
-      this.#onMessage(this.#frame.subarray(GRPC_PREFIX_BYTES, frameBytes));
+      this.#onMessage(frame.subarray(GRPC_PREFIX_BYTES, frameBytes));
+      messagePool.give(frame);
     }
     return position;
   }
@@ -92,7 +98,7 @@ export class GrpcFrameReader {
   }
 
   #grow(wanted: number): void {
-    const grown = Buffer.allocUnsafeSlow(wanted);
+    const grown = messagePool.take(wanted);
     this.#frame.copy(grown, 0, 0, this.#filled);
     this.#frame = grown;
   }

@@ -1,4 +1,3 @@
-import type { Http2Server } from "node:http2";
 import {
   logVerbosity,
   Server,
@@ -12,7 +11,6 @@ import type { PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import { addressInUse } from "../http/listen.js";
-import { type ArrivalGate, gateArrivals } from "./arrival-gate.js";
 import { FLOW_CONTROL_WINDOW_BYTES, openSessionWindow } from "./flow-control.js";
 import { GrpcServerCall } from "./grpc-server-call.js";
 import { onHttp2Server, type StreamHandler, takeStreams } from "./http2-servers.js";
@@ -25,15 +23,13 @@ export interface GrpcServerOptions {
     readonly definition: ServiceDefinition;
     readonly implementation: UntypedServiceImplementation;
   }[];
-  /** Methods served without grpc-js, by path; in `services` they stand for reflection only. */
+  /** Methods served without grpc-js, by path: it gets what is compressed. */
   readonly calls?: ReadonlyMap<string, (call: GrpcServerCall) => void>;
   /** What reflection shows; the `.proto` files of `services`. */
   readonly packages: readonly PackageDefinition[];
   readonly messageBytesMax: number;
   /** Flow-control window for what clients send; `FLOW_CONTROL_WINDOW_BYTES` unless told. */
   readonly windowBytes?: number;
-  /** Refuses calls before all of their message is there. */
-  readonly arrivalGate?: ArrivalGate;
   readonly serverOptions?: ServerOptions;
 }
 
@@ -65,11 +61,12 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     "grpc.max_send_message_length": options.messageBytesMax,
     ...options.serverOptions,
   });
-  const http2Servers: Http2Server[] = [];
+  const handlers = handlersOf(options);
   const windowBytes = options.windowBytes ?? FLOW_CONTROL_WINDOW_BYTES;
   onHttp2Server(server, (http2Server) => {
+    takeStreams(http2Server, handlers);
     http2Server.on("session", (session) => openSessionWindow(session, windowBytes));
-    http2Servers.push(http2Server);
+    retireResetConnections(http2Server);
   });
   for (const { definition, implementation } of options.services) {
     server.addService(definition, implementation);
@@ -79,10 +76,6 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   for (const definition of options.packages) new ReflectionService(definition).addToServer(server);
 
   const address = await bind(server, options.listenAddress);
-  for (const http2Server of http2Servers) {
-    takeStreams(http2Server, handlersOf(options));
-    retireResetConnections(http2Server);
-  }
   return {
     address,
     setServing: (service, serving) => {
@@ -95,16 +88,13 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
-function handlersOf(options: GrpcServerOptions): ReadonlyMap<string, StreamHandler> {
-  const { calls = new Map(), arrivalGate, messageBytesMax } = options;
-  const handlers = new Map(
+function handlersOf({ calls = new Map() }: GrpcServerOptions): ReadonlyMap<string, StreamHandler> {
+  return new Map(
     [...calls].map(([path, serve]): [string, StreamHandler] => [
       path,
       (stream, headers) => serve(new GrpcServerCall(stream, headers)),
     ]),
   );
-  if (arrivalGate) handlers.set(arrivalGate.path, gateArrivals(arrivalGate, messageBytesMax));
-  return handlers;
 }
 
 function bind(server: Server, listenAddress: string): Promise<string> {

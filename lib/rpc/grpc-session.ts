@@ -38,8 +38,12 @@ export interface GrpcCallHandlers {
 export interface GrpcCall {
   /** Bytes of messages that wait for the server to read. */
   readonly unsentBytes: number;
-  /** Sends a message; dropped when the call is over. The frame must not change afterwards. */
-  send(frame: GrpcFrame): void;
+  /**
+   * Sends a message; dropped when the call is over.
+   *
+   * @param onSent Called once the frame's memory may be used again; never, when the call fails first.
+   */
+  send(frame: GrpcFrame, onSent?: () => void): void;
   /** The client sends no more. */
   halfClose(): void;
   /** Sends a message without its prefix, and no more after it; it must not change afterwards. */
@@ -246,8 +250,10 @@ function watch(
     get unsentBytes() {
       return stream.writableLength;
     },
-    send: (frame) => {
-      if (!stream.destroyed && !stream.writableEnded) stream.write(frame);
+    send: (frame, onSent) => {
+      if (stream.destroyed || stream.writableEnded) return;
+      if (onSent) stream.write(frame, (error) => error || onSent());
+      else stream.write(frame);
     },
     halfClose: () => stream.end(),
     sendLast: (message) => {

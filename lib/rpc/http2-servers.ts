@@ -2,7 +2,7 @@ import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from "node:h
 import type { Server } from "@grpc/grpc-js";
 
 /**
- * Shows the HTTP/2 servers that grpc-js makes, one for each address bound: it wraps the one method in
+ * Shows the HTTP/2 servers that grpc-js makes and listens to, one for each address bound: it wraps the one method in
  * which a `Server` makes them. Call it before `bindAsync`.
  *
  * @throws TypeError when grpc-js no longer has that method.
@@ -24,30 +24,31 @@ export function onHttp2Server(server: Server, visit: (http2Server: Http2Server) 
   };
 }
 
-/**
- * Serves the streams of one method, by its path.
- *
- * @param passOn Gives the stream to whom it would go otherwise, grpc-js.
- */
-export type StreamHandler = (
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  passOn: () => void,
-) => void;
+/** Serves the streams of one method, by its path. */
+export type StreamHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
-/** Has some paths served by handlers of their own, and the rest by whom they were served before. */
+/**
+ * Has some calls served by handlers of their own, and the rest by whom they have been served so far. So are
+ * calls with compressed messages, which the handlers do not read.
+ */
 export function takeStreams(
   http2Server: Http2Server,
   handlers: ReadonlyMap<string, StreamHandler>,
 ): void {
-  const others = http2Server.listeners("stream");
+  const servers = http2Server.listeners("stream");
   http2Server.removeAllListeners("stream");
   http2Server.on("stream", (stream, headers, ...rest) => {
-    const passOn = (): void => {
-      for (const other of others) other.call(http2Server, stream, headers, ...rest);
-    };
     const handler = handlers.get(headers[":path"] ?? "");
-    if (handler) handler(stream, headers, passOn);
-    else passOn();
+    if (handler && isPlainGrpc(headers)) handler(stream, headers);
+    else for (const server of servers) server.call(http2Server, stream, headers, ...rest);
   });
+}
+
+function isPlainGrpc(headers: IncomingHttpHeaders): boolean {
+  const encoding = headers["grpc-encoding"];
+  return (
+    headers[":method"] === "POST" &&
+    (headers["content-type"] ?? "").startsWith("application/grpc") &&
+    (encoding === undefined || encoding === "identity")
+  );
 }

@@ -1,3 +1,4 @@
+import { messagePool } from "./byte-pool.js";
 import { GRPC_PREFIX_BYTES, type GrpcFrame, writeGrpcPrefix } from "./grpc-frames.js";
 import { WireReader } from "./wire-reader.js";
 import { bytesFieldBytes, uint32FieldBytes, varintBytes, WireWriter } from "./wire-writer.js";
@@ -57,7 +58,7 @@ export function encodeLookupRequest(message: LookupRequestMessage): Buffer {
   return frameLookupRequest(message).subarray(GRPC_PREFIX_BYTES);
 }
 
-/** Writes a request behind the prefix of a gRPC stream. */
+/** Writes a request behind the prefix of a gRPC stream, into memory of `messagePool`. */
 export function frameLookupRequest(message: LookupRequestMessage): GrpcFrame {
   const { correlationId, timeoutUs, sampleCount, segments, float16Reply, cancel, ping } = message;
   const traceparent = textBytes(message.traceparent);
@@ -67,7 +68,7 @@ export function frameLookupRequest(message: LookupRequestMessage): GrpcFrame {
   size += (float16Reply ? 2 : 0) + (cancel ? 2 : 0) + (ping ? 2 : 0);
   for (const length of segmentBytes) size += 1 + varintBytes(length) + length;
 
-  const bytes = Buffer.allocUnsafe(GRPC_PREFIX_BYTES + size);
+  const bytes = messagePool.take(GRPC_PREFIX_BYTES + size).subarray(0, GRPC_PREFIX_BYTES + size);
   writeGrpcPrefix(bytes, 0, size);
   const writer = new WireWriter(bytes, GRPC_PREFIX_BYTES);
   writer.uint32Field(1, correlationId);

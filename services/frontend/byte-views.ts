@@ -25,6 +25,23 @@ export function halvesOf(bytes: Uint8Array): Uint16Array {
   return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
 }
 
+/** Received bytes as float32, copied. */
+export function copyFloats(bytes: Uint8Array): Float32Array {
+  return new Float32Array(copyOf(bytes).buffer);
+}
+
+/** Received bytes as int32, copied. */
+export function copyInts(bytes: Uint8Array): Int32Array {
+  return new Int32Array(copyOf(bytes).buffer);
+}
+
+/** In memory of its own, at its start. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafeSlow(bytes.byteLength);
+  copy.set(bytes);
+  return copy;
+}
+
 function alignedFor(bytes: Uint8Array, elementBytes: number): Uint8Array {
   return bytes.byteOffset % elementBytes === 0 ? bytes : Uint8Array.prototype.slice.call(bytes);
 }

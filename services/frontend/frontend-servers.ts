@@ -4,7 +4,7 @@ import { REQUEST_WINDOW_BYTES } from "../../lib/rpc/flow-control.js";
 import { type GrpcServer, startGrpcServer } from "../../lib/rpc/grpc-server.js";
 import type { FrontendConfig } from "./frontend-config.js";
 import type { FrontendMetrics } from "./frontend-metrics.js";
-import { admitArrivingInfer, createInferenceService } from "./inference-service.js";
+import { createInferenceService, serveInfer } from "./inference-service.js";
 import {
   INFERENCE_SERVICE,
   inferencePackage,
@@ -87,7 +87,7 @@ function startGrpc(parts: ServerParts, config: FrontendConfig): Promise<GrpcServ
     packages: [inferencePackage],
     messageBytesMax: config.messageBytesMax,
     windowBytes: REQUEST_WINDOW_BYTES,
-    arrivalGate: { path: MODEL_INFER_PATH, admit: (call) => admitArrivingInfer(parts, call) },
+    calls: new Map([[MODEL_INFER_PATH, (call) => serveInfer(parts, call, config.messageBytesMax)]]),
     serverOptions: { "grpc.max_concurrent_streams": STREAMS_A_CONNECTION_MAX },
   });
 }

@@ -1,6 +1,8 @@
 import type { ServerUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { Logger } from "../../lib/log.js";
-import type { ArrivingCall } from "../../lib/rpc/arrival-gate.js";
+import type { ArrivingCall } from "../../lib/rpc/arriving-call.js";
+import type { GrpcServerCall } from "../../lib/rpc/grpc-server-call.js";
+import { type IncomingUnary, serveUnary } from "../../lib/rpc/serve-unary.js";
 import { unaryHandler } from "../../lib/rpc/unary-handler.js";
 import { type InferOptions, readInferOptions } from "./infer-options.js";
 import { decodeModelInferRequest } from "./infer-request-codec.js";
@@ -46,10 +48,25 @@ export function createInferenceService(
       if (key.name !== "") assertAsked(key);
       return { modelStats: [statisticsOf(model, options.statistics)] };
     }),
+    // Only what comes compressed; `serveInfer` has the rest.
     ModelInfer: unaryHandler(log, (bytes: Buffer, call: ServerUnaryCall<Buffer, Buffer>) =>
-      infer(options, bytes, call),
+      infer(options, bytes, incomingUnaryOf(call)),
     ),
   };
+}
+
+/** Serves `ModelInfer` without grpc-js between. */
+export function serveInfer(
+  options: InferenceServiceOptions,
+  call: GrpcServerCall,
+  messageBytesMax: number,
+): void {
+  serveUnary(call, {
+    messageBytesMax,
+    log: options.log,
+    admit: (arriving) => admitArriving(options, arriving),
+    handle: (bytes, incoming) => infer(options, bytes, incoming),
+  });
 }
 
 /**
@@ -58,7 +75,7 @@ export function createInferenceService(
  *
  * @throws ShardpoolError as `QueryDesk.reserve` does.
  */
-export function admitArrivingInfer(
+function admitArriving(
   { model, desk }: Pick<InferenceServiceOptions, "model" | "desk">,
   { headers, firstBytes, timeoutMs }: ArrivingCall,
 ): (() => void) | undefined {
@@ -93,25 +110,28 @@ interface ModelKey {
 async function infer(
   { model, desk }: InferenceServiceOptions,
   bytes: Buffer,
-  call: ServerUnaryCall<Buffer, Buffer>,
+  call: IncomingUnary,
 ): Promise<Buffer> {
   const { query, answer } = await desk.answer(
-    incomingCall(call.metadata.get("traceparent")[0]?.toString()),
+    incomingCall(call.traceparent),
     () => {
       const request = decodeModelInferRequest(bytes);
       assertServed(model, request.modelName, request.modelVersion);
       const options = readInferOptions(model, request.outputs, request.parameters);
       const tensors = readInputTensors(request);
-      return { request, requestId: request.id, tensors, options, timeoutMs: remainingMs(call) };
+      return { request, requestId: request.id, tensors, options, timeoutMs: call.timeoutMs };
     },
-    // It comes after a normal end too, when cancelling means nothing any more.
-    (cancel) => call.on("cancelled", cancel),
+    (cancel) => call.onCancel(cancel),
   );
   return encodeModelInferResponse(inferResponseOf(model, query.request, query.options, answer));
 }
 
-/** What the call's own deadline leaves. gRPC counts it in wall time. */
-function remainingMs(call: ServerUnaryCall<Buffer, Buffer>): number {
+function incomingUnaryOf(call: ServerUnaryCall<Buffer, Buffer>): IncomingUnary {
   const deadline = call.getDeadline();
-  return (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now();
+  return {
+    traceparent: call.metadata.get("traceparent")[0]?.toString(),
+    // gRPC counts it in wall time.
+    timeoutMs: (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now(),
+    onCancel: (callback) => call.on("cancelled", callback),
+  };
 }

@@ -1,5 +1,5 @@
 import { ShardpoolError } from "../../lib/errors.js";
-import { floatsOf, intsOf } from "./byte-views.js";
+import { copyFloats, copyInts, intsOf } from "./byte-views.js";
 import type { InferInputTensor, ModelInferRequest } from "./infer-request-codec.js";
 import { type ContentsField, OUT_OF_INT32, type TensorContents } from "./tensor-contents.js";
 
@@ -144,9 +144,9 @@ function typedData(
   return { kind: "ints", values: ints ?? new Int32Array() };
 }
 
-/** The numbers of an FP32 tensor. */
+/** The numbers of an FP32 tensor; those of raw contents are copied, as a message's memory goes round. */
 export function readFloats({ data }: InputTensor): Float32Array {
-  if (data.kind === "raw") return floatsOf(data.bytes);
+  if (data.kind === "raw") return copyFloats(data.bytes);
   if (data.kind === "floats") return data.values;
   throw new TypeError("an FP32 tensor has no integers");
 }
@@ -158,8 +158,7 @@ export function readFloats({ data }: InputTensor): Float32Array {
 export function readInts({ data, datatype }: InputTensor): Int32Array {
   if (data.kind === "ints") return data.values;
   if (data.kind === "floats") throw new TypeError("an integer tensor has no floats");
-  const ints = intsOf(data.bytes);
-  return datatype === "INT64" ? narrowPairs(ints) : ints;
+  return datatype === "INT64" ? narrowPairs(intsOf(data.bytes)) : copyInts(data.bytes);
 }
 
 /** As Int32 pairs, low word first: a BigInt an id costs more than pooling its row. */

@@ -2,6 +2,7 @@ import type { JaggedBatch } from "../../lib/jagged-batch.js";
 import type { PlanPartition } from "../../lib/plan/plan.js";
 import type { FeatureColumns, PooledLayout } from "./pooled-layout.js";
 import type { RoutedSegment } from "./router.js";
+import { rowViewsOf } from "./row-views.js";
 
 /** Sums that wait for the partitions before them in row order. */
 interface PartialSums {
@@ -124,9 +125,8 @@ function copyColumns(
   const columnCount = partition.columnEnd - partition.columnStart;
   let to = columns.columnOffset + partition.columnStart;
   // 64 floats cost 31 ns this way and 60 to 90 in a loop of their own.
-  for (let from = 0; from < sums.length; from += columnCount, to += width) {
-    pooled.set(sums.subarray(from, from + columnCount), to);
-  }
+  const { views, first, end } = rowViewsOf(sums, columnCount);
+  for (let row = first; row < end; row++, to += width) pooled.set(views[row]!, to);
 }
 
 function addColumns(

@@ -1,6 +1,7 @@
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { parseErrorCode, ShardpoolError } from "../../lib/errors.js";
 import type { PlanPartition } from "../../lib/plan/plan.js";
+import { messagePool } from "../../lib/rpc/byte-pool.js";
 import { type GrpcCall, GrpcSession } from "../../lib/rpc/grpc-session.js";
 import { codeFromStatus, fromServiceError } from "../../lib/rpc/grpc-status.js";
 import { decodeLookupReply, frameLookupRequest } from "../../lib/rpc/lookup-codec.js";
@@ -166,7 +167,8 @@ export class ShardConnection implements ShardLink {
   }
 
   #send(message: LookupRequest): void {
-    this.#stream.send(frameLookupRequest(message));
+    const frame = frameLookupRequest(message);
+    this.#stream.send(frame, () => messagePool.give(frame));
   }
 
   #ping(): void {

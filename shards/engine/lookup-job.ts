@@ -1,3 +1,4 @@
+import { messagePool } from "../../lib/rpc/byte-pool.js";
 import { REPLY_ROOM_BYTES } from "../../lib/rpc/lookup-codec.js";
 import type { LookupReply, LookupRequest } from "./lookup-request.js";
 import type { LookupTally } from "./lookup-tally.js";
@@ -78,8 +79,11 @@ export class LookupJob {
   }
 }
 
-/** Float32 values with `REPLY_ROOM_BYTES` around them; not zeroed: every segment writes its part. */
+/**
+ * Float32 values with `REPLY_ROOM_BYTES` around them; not zeroed: every segment writes its part. Whoever
+ * sends them may give their memory back to `messagePool`.
+ */
 function roomyFloats(count: number): Float32Array {
-  const { buffer } = Buffer.allocUnsafeSlow(2 * REPLY_ROOM_BYTES + count * 4);
+  const { buffer } = messagePool.take(2 * REPLY_ROOM_BYTES + count * 4);
   return new Float32Array(buffer, REPLY_ROOM_BYTES, count);
 }

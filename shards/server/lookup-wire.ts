@@ -1,5 +1,6 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import { float32sToFloat16s } from "../../lib/model/float16-kernels.js";
+import { messagePool } from "../../lib/rpc/byte-pool.js";
 import type { GrpcFrame } from "../../lib/rpc/grpc-frames.js";
 import { GRPC_STATUS_BY_CODE, toServiceError } from "../../lib/rpc/grpc-status.js";
 import {
@@ -137,10 +138,11 @@ function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** Rounded sums, with room around them as the engine's have. */
+/** Rounded sums, with room around them as the engine's have; it takes the memory of `values` over. */
 function toFloat16(values: Float32Array): Uint16Array {
-  const { buffer } = Buffer.allocUnsafeSlow(2 * REPLY_ROOM_BYTES + values.length * 2);
+  const { buffer } = messagePool.take(2 * REPLY_ROOM_BYTES + values.length * 2);
   const halves = new Uint16Array(buffer, REPLY_ROOM_BYTES, values.length);
   float32sToFloat16s(values, halves);
+  messagePool.give(new Uint8Array(values.buffer));
   return halves;
 }

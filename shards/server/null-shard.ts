@@ -1,5 +1,6 @@
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
 import { createLog, type Logger } from "../../lib/log.js";
+import { messagePool } from "../../lib/rpc/byte-pool.js";
 import { REQUEST_WINDOW_BYTES } from "../../lib/rpc/flow-control.js";
 import { startGrpcServer } from "../../lib/rpc/grpc-server.js";
 import { loadProto, serviceOf } from "../../lib/rpc/load-proto.js";
@@ -71,7 +72,7 @@ export async function startNullShard(options: NullShardOptions): Promise<Running
 function zerosFor(wire: LookupRequestMessage, columnCount: number): WireReply {
   const valueBytes = wire.float16Reply ? 2 : 4;
   const length = wire.segments.length * wire.sampleCount * columnCount * valueBytes;
-  const { buffer } = Buffer.alloc(length + 2 * REPLY_ROOM_BYTES);
+  const { buffer } = messagePool.take(length + 2 * REPLY_ROOM_BYTES).fill(0);
   return {
     correlationId: wire.correlationId,
     error: null,

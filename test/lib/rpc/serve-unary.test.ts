@@ -6,20 +6,35 @@ import { after, before, describe, it } from "node:test";
 import { Client, compressionAlgorithms, credentials, status } from "@grpc/grpc-js";
 import { ShardpoolError } from "../../../lib/errors.js";
 import { createLog } from "../../../lib/log.js";
-import { type ArrivingCall, parseGrpcTimeout } from "../../../lib/rpc/arrival-gate.js";
+import { type ArrivingCall, parseGrpcTimeout } from "../../../lib/rpc/arriving-call.js";
 import { type GrpcServer, startGrpcServer } from "../../../lib/rpc/grpc-server.js";
+import { serveUnary, type UnaryServing } from "../../../lib/rpc/serve-unary.js";
 import { unaryHandler } from "../../../lib/rpc/unary-handler.js";
 import { waitFor } from "../../support/wait-for.js";
 
 const PATH = "/test.Sizes/Measure";
 const LARGE = 300_000;
+const MESSAGE_BYTES_MAX = 1_000_000;
 
-describe("gateArrivals()", () => {
+describe("serveUnary()", () => {
   const arrivals: ArrivingCall[] = [];
   let admit: (call: ArrivingCall) => (() => void) | undefined = () => undefined;
   let received: number[] = [];
   let server: GrpcServer;
   let session: ClientHttp2Session;
+  const answer = async (message: Buffer): Promise<Buffer> => {
+    received.push(message.length);
+    return Buffer.from("ok");
+  };
+  const serving: UnaryServing = {
+    messageBytesMax: MESSAGE_BYTES_MAX,
+    log: createLog("test", "silent"),
+    admit: (call) => {
+      arrivals.push({ ...call, firstBytes: Uint8Array.from(call.firstBytes) });
+      return admit(call);
+    },
+    handle: answer,
+  };
 
   before(async () => {
     server = await startGrpcServer({
@@ -36,22 +51,14 @@ describe("gateArrivals()", () => {
             },
           },
           implementation: {
-            Measure: unaryHandler<Buffer, Buffer>(createLog("test", "silent"), async (bytes) => {
-              received.push(bytes.length);
-              return Buffer.from("ok");
-            }),
+            // What comes compressed.
+            Measure: unaryHandler<Buffer, Buffer>(createLog("test", "silent"), answer),
           },
         },
       ],
       packages: [],
-      messageBytesMax: 1_000_000,
-      arrivalGate: {
-        path: PATH,
-        admit: (call) => {
-          arrivals.push(call);
-          return admit(call);
-        },
-      },
+      messageBytesMax: MESSAGE_BYTES_MAX,
+      calls: new Map([[PATH, (call) => serveUnary(call, serving)]]),
     });
     session = connect(`http://${server.address}`);
   });
@@ -141,16 +148,17 @@ describe("gateArrivals()", () => {
     assert.deepEqual(arrivals, []);
   });
 
-  it("answers a call that ends without or within its message", async () => {
+  it("refuses a call that ends without or within its message, or with two", async () => {
     for (const [bytes, expected] of [
-      [undefined, status.UNIMPLEMENTED],
+      [undefined, status.INVALID_ARGUMENT],
       [frameOf(Buffer.alloc(100), 200), status.INVALID_ARGUMENT],
       [Buffer.alloc(3), status.INVALID_ARGUMENT],
+      [Buffer.concat([frameOf(Buffer.alloc(1), 1), frameOf(Buffer.alloc(1), 1)]), status.INVALID_ARGUMENT],
     ] as const) {
       const stream = open({}, bytes === undefined);
-      const answer = once(stream, "response");
+      const response = once(stream, "response");
       if (bytes) stream.end(bytes);
-      const [headers] = (await answer) as [Record<string, string>];
+      const [headers] = (await response) as [Record<string, string>];
       assert.equal(Number(headers["grpc-status"]), expected);
       stream.resume();
     }
