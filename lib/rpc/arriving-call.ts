@@ -16,26 +16,30 @@ const FIRST_BYTES = 2048;
 /** The beginning of a call's message, until there is enough of it. */
 export class FirstBytes {
   readonly #headers: IncomingHttpHeaders;
+  readonly #messageBytesMax: number;
   #first: Buffer | undefined = Buffer.alloc(0);
 
-  constructor(headers: IncomingHttpHeaders) {
+  constructor(headers: IncomingHttpHeaders, messageBytesMax: number) {
     this.#headers = headers;
+    this.#messageBytesMax = messageBytesMax;
   }
 
   /**
    * Takes the next piece.
    *
-   * @returns What is known of the call, once: when there is enough, unless that is all of the message.
+   * @returns What is known of the call, once: when there is enough, unless that is all of the
+   * message, or the message will be refused for its length.
    */
   push(piece: Buffer): ArrivingCall | undefined {
     if (this.#first === undefined) return undefined;
     const first = this.#first.length === 0 ? piece : Buffer.concat([this.#first, piece]);
     this.#first = first;
     if (first.length < GRPC_PREFIX_BYTES) return undefined;
-    const missingBytes = first.readUInt32BE(1) + GRPC_PREFIX_BYTES - first.length;
+    const messageBytes = first.readUInt32BE(1);
+    const missingBytes = messageBytes + GRPC_PREFIX_BYTES - first.length;
     if (missingBytes > 0 && first.length < FIRST_BYTES) return undefined;
     this.#first = undefined;
-    if (missingBytes <= 0) return undefined;
+    if (missingBytes <= 0 || messageBytes > this.#messageBytesMax) return undefined;
     return {
       headers: this.#headers,
       firstBytes: first.subarray(GRPC_PREFIX_BYTES),

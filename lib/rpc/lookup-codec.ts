@@ -1,3 +1,4 @@
+import { keepShape } from "../garbage-collection.js";
 import { messagePool } from "./byte-pool.js";
 import { GRPC_PREFIX_BYTES, type GrpcFrame, writeGrpcPrefix } from "./grpc-frames.js";
 import { WireReader } from "./wire-reader.js";
@@ -52,6 +53,9 @@ export interface ShardTimingsMessage {
 }
 
 const NO_BYTES = new Uint8Array(0);
+
+keepShape(new WireReader(NO_BYTES));
+keepShape(new WireWriter(NO_BYTES));
 
 /** Writes a request. */
 export function encodeLookupRequest(message: LookupRequestMessage): Buffer {

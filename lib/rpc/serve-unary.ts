@@ -31,7 +31,7 @@ export interface UnaryServing {
 /** Serves a unary call. */
 export function serveUnary(call: GrpcServerCall, serving: UnaryServing): void {
   const { messageBytesMax } = serving;
-  const first = new FirstBytes(call.headers);
+  const first = new FirstBytes(call.headers, messageBytesMax);
   let whole = (): void => {};
   let cancel = (): void => {};
   let isTaken = false;

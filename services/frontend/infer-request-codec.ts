@@ -1,5 +1,6 @@
 import protobuf from "protobufjs";
 import { ShardpoolError } from "../../lib/errors.js";
+import { keepShape } from "../../lib/garbage-collection.js";
 import { decodeTensorContents, type TensorContents } from "./tensor-contents.js";
 
 /** A parameter as either protocol may carry it; a number of int64 or uint64 may be rounded. */
@@ -37,6 +38,9 @@ export const REQUEST_LIMITS = {
 } as const;
 /** Of a name, an id or a string parameter: they come back in answers, errors and logs. */
 export const STRING_BYTES_MAX = 4096;
+
+keepShape(protobuf.Reader.create(Buffer.alloc(0)));
+keepShape(protobuf.Reader.create(new Uint8Array(0)));
 
 /**
  * Reads a request's bytes. Raw contents stay where they lie in `bytes`; typed contents become typed

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { ServiceDefinition } from "@grpc/grpc-js";
 import type { PackageDefinition } from "@grpc/proto-loader";
 import protobuf from "protobufjs";
+import { keepShape } from "../../lib/garbage-collection.js";
 import { loadProto, PROTO_FOLDER, serviceOf } from "../../lib/rpc/load-proto.js";
 
 const PROTO_FILE = "inference.proto";
@@ -35,6 +36,16 @@ export const inferencePackage: PackageDefinition = loadProto(PROTO_FILE);
 
 const root = new protobuf.Root().loadSync(join(PROTO_FOLDER, PROTO_FILE));
 const responseType = root.lookupType("inference.ModelInferResponse");
+
+// A writer that is not finished holds one of each thing it is made of.
+keepShape(
+  responseType.encode({
+    ...{ modelName: "m", modelVersion: "1", id: "i", parameters: { p: { int64Param: 1 } } },
+    outputs: [{ name: "o", datatype: "FP32", shape: [1, 1] }],
+    rawOutputContents: [new Uint8Array(4)],
+  }),
+);
+keepShape(protobuf.Writer.create().fork());
 
 /** Writes an answer's bytes. */
 export function encodeModelInferResponse(response: ModelInferResponse): Buffer {

@@ -323,7 +323,7 @@ describe("a bad gRPC query", () => {
       (error: ServiceError) => {
         assert.equal(error.code, status.RESOURCE_EXHAUSTED);
         assert.equal(error.metadata.get(ERROR_CODE_TRAILER)[0], "LIMIT_EXCEEDED");
-        assert.match(error.details, /16385 bytes, at most 16384/);
+        assert.match(error.details, /16385 bytes, the limit is 16384/);
         return true;
       },
     );
