@@ -153,7 +153,10 @@ describe("serveUnary()", () => {
       [undefined, status.INVALID_ARGUMENT],
       [frameOf(Buffer.alloc(100), 200), status.INVALID_ARGUMENT],
       [Buffer.alloc(3), status.INVALID_ARGUMENT],
-      [Buffer.concat([frameOf(Buffer.alloc(1), 1), frameOf(Buffer.alloc(1), 1)]), status.INVALID_ARGUMENT],
+      [
+        Buffer.concat([frameOf(Buffer.alloc(1), 1), frameOf(Buffer.alloc(1), 1)]),
+        status.INVALID_ARGUMENT,
+      ],
     ] as const) {
       const stream = open({}, bytes === undefined);
       const response = once(stream, "response");
