@@ -69,11 +69,15 @@ export class BlockFetcher {
   #isScheduled = false;
   #isClosed = false;
 
-  constructor(store: ShardStore, clock: Clock, readers: Omit<ReaderPoolOptions, "storePath">) {
+  constructor(
+    store: ShardStore,
+    clock: Clock,
+    readers: Omit<ReaderPoolOptions, "storePath" | "partitions">,
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.#readers = new ReaderPool(
-      { storePath: store.path, ...readers },
+      { storePath: store.path, partitions: store.catalog.partitions, ...readers },
       (chunk) => this.#takeChunk(chunk),
       () => this.#pump(),
     );

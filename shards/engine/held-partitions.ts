@@ -1,7 +1,8 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardingPlan } from "../../lib/plan/plan.js";
 import type { ShardStore } from "../store/shard-store.js";
-import { rowCountOf, type StoredPartition } from "../store/store-catalog.js";
+import type { StoredPartition } from "../store/store-catalog.js";
+import { rowCountOf } from "../store/stored-partition.js";
 import type { CachedPartition } from "./memory-layout.js";
 
 /**

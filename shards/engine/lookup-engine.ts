@@ -5,7 +5,8 @@ import { ShardpoolError } from "../../lib/errors.js";
 import type { ShardingPlan } from "../../lib/plan/plan.js";
 import { accessCounterBytesOf } from "../../lib/stats/access-counter-bytes.js";
 import { openShardStore, type ShardStore } from "../store/shard-store.js";
-import { rowCountOf, type StoreCatalog, type StoredPartition } from "../store/store-catalog.js";
+import type { StoreCatalog, StoredPartition } from "../store/store-catalog.js";
+import { rowCountOf } from "../store/stored-partition.js";
 import {
   AccessCounter,
   type AccessSnapshot,

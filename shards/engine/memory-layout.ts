@@ -1,7 +1,8 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import { SCAN_MEMORY_BYTES } from "../kernels/scan-values.js";
 import type { ShardStore } from "../store/shard-store.js";
-import { columnCountOf, describePartition, type StoredPartition } from "../store/store-catalog.js";
+import type { StoredPartition } from "../store/store-catalog.js";
+import { columnCountOf, describePartition } from "../store/stored-partition.js";
 import { type Admission, admissionBytesOf } from "./admission/admission-policy.js";
 import { type MemoryParts, totalBytesOf } from "./engine-memory.js";
 import { OverflowSlots } from "./overflow-slots.js";

@@ -1,11 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { type PoolKernels, poolKernelsFor } from "../kernels/kernels.js";
-import {
-  blockRowBytesOf,
-  columnCountOf,
-  rowCountOf,
-  type StoredPartition,
-} from "../store/store-catalog.js";
+import type { StoredPartition } from "../store/store-catalog.js";
+import { blockRowBytesOf, columnCountOf, rowCountOf } from "../store/stored-partition.js";
 import {
   type Admission,
   type AdmissionPolicy,

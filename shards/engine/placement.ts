@@ -8,7 +8,8 @@ import {
   ROWS_PER_LINE,
 } from "../store/row-classes.js";
 import type { ShardStore } from "../store/shard-store.js";
-import { describePartition, rowCountOf, type StoredPartition } from "../store/store-catalog.js";
+import type { StoredPartition } from "../store/store-catalog.js";
+import { describePartition, rowCountOf } from "../store/stored-partition.js";
 import type { KernelMemory, SlabLayout } from "./slab.js";
 
 /** A line's classes, then 8 counts of 16 bits; what each byte means stands at the `placeRows` kernel. */

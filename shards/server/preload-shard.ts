@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../../lib/clock.js";
 import type { LookupEngine, PreloadProgress } from "../engine/lookup-engine.js";
-import { rowCountOf } from "../store/store-catalog.js";
+import { rowCountOf } from "../store/stored-partition.js";
 
 /** A line of log for every so long that it takes. */
 const PROGRESS_EVERY_MS = 2000;

@@ -2,7 +2,8 @@ import type { Statement } from "better-sqlite3";
 import { BLOCK_CRC_BYTES, sealBlock } from "./block-layout.js";
 import { type ColumnSlice, copySlices } from "./partition-rows.js";
 import { classStartsOf, type RowClasses } from "./row-classes.js";
-import { blockRowBytesOf, rowCountOf, type StoredPartition } from "./store-catalog.js";
+import type { StoredPartition } from "./store-catalog.js";
+import { blockRowBytesOf, rowCountOf } from "./stored-partition.js";
 
 /** A block that some of its rows have come for. */
 interface OpenBlock {

@@ -25,12 +25,12 @@ import { openShardStore } from "./shard-store.js";
 import { fromSqliteError } from "./sqlite-error.js";
 import {
   hashCatalog,
-  rowCountOf,
   STORE_FORMAT_VERSION,
   type StoreCatalog,
   type StoredPartition,
 } from "./store-catalog.js";
 import { createStoreTables, insertCatalog } from "./store-schema.js";
+import { rowCountOf } from "./stored-partition.js";
 
 export interface BuildShardStoreOptions {
   readonly modelDir: string;

@@ -2,12 +2,8 @@ import { statSync } from "node:fs";
 import { ShardpoolError } from "../../lib/errors.js";
 import { runCountOf } from "./row-class-runs.js";
 import { openShardStore, type ShardStore } from "./shard-store.js";
-import {
-  hashCatalog,
-  rowCountOf,
-  type StoreCatalog,
-  type StoredPartition,
-} from "./store-catalog.js";
+import { hashCatalog, type StoreCatalog, type StoredPartition } from "./store-catalog.js";
+import { rowCountOf } from "./stored-partition.js";
 
 /** What a store holds. */
 export interface InspectedShardStore {

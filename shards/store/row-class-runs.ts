@@ -1,7 +1,8 @@
 import type { Statement } from "better-sqlite3";
 import { BLOCK_CRC_BYTES, sealBlock } from "./block-layout.js";
 import { LINE_BYTES, lineCountOf, type RowClasses } from "./row-classes.js";
-import { rowCountOf, type StoredPartition } from "./store-catalog.js";
+import type { StoredPartition } from "./store-catalog.js";
+import { rowCountOf } from "./stored-partition.js";
 
 /** Lines stored and checked together: 65,536 rows. */
 export const LINES_PER_RUN = 512;

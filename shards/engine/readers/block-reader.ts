@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { ShardpoolError } from "../../../lib/errors.js";
+import type { StoredPartition } from "../../store/store-catalog.js";
 import { CHUNKS_PER_READER, ReaderMemory, type ReaderShape } from "./reader-memory.js";
 import type { ReaderMessage, ReaderStart } from "./reader-thread.js";
 
@@ -26,6 +27,7 @@ export interface ReadChunk {
 export interface BlockReaderOptions {
   readonly storePath: string;
   readonly mapsFile: boolean;
+  readonly partitions: readonly StoredPartition[];
   readonly shape: ReaderShape;
   /** The thread's program; tests have their own. */
   readonly threadFile: URL;
@@ -55,12 +57,12 @@ export class BlockReader {
     onChunk: (chunk: ReadChunk) => void,
     onEnd: (error: unknown) => void,
   ) {
-    const { storePath, mapsFile, shape, threadFile } = options;
+    const { storePath, mapsFile, partitions, shape, threadFile } = options;
     this.#memory = new ReaderMemory(shape);
     this.#onChunk = onChunk;
     this.#onEnd = onEnd;
     const { buffer } = this.#memory;
-    const workerData: ReaderStart = { storePath, mapsFile, shape, buffer };
+    const workerData: ReaderStart = { storePath, mapsFile, partitions, shape, buffer };
     this.#worker = new Worker(threadFile, { workerData, resourceLimits: READER_HEAP });
     this.#worker.on("message", (message: ReaderMessage) => {
       if ("readMs" in message) this.#take(message);

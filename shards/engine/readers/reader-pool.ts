@@ -1,3 +1,4 @@
+import type { StoredPartition } from "../../store/store-catalog.js";
 import { BlockReader, type ChunkReads, type ReadChunk } from "./block-reader.js";
 import { readerMemoryBytesOf, readerShapeFor } from "./reader-memory.js";
 
@@ -7,6 +8,8 @@ export interface ReaderPoolOptions {
   readonly readerCount: number;
   /** Whether readers map the store into memory instead of reading its pages. */
   readonly mapsFile: boolean;
+  /** All of the store. */
+  readonly partitions: readonly StoredPartition[];
   /** Row bytes of the store's largest block. */
   readonly blockBytesMax: number;
   /** The threads' program; tests have their own. */
@@ -89,10 +92,11 @@ export class ReaderPool {
   }
 
   #addReader(): void {
-    const { storePath, mapsFile, blockBytesMax, threadFile = THREAD_FILE } = this.#options;
+    const { storePath, mapsFile, partitions, blockBytesMax } = this.#options;
+    const { threadFile = THREAD_FILE } = this.#options;
     const shape = readerShapeFor(blockBytesMax);
     const reader = new BlockReader(
-      { storePath, mapsFile, shape, threadFile },
+      { storePath, mapsFile, partitions, shape, threadFile },
       this.#onRoom,
       (chunk) => this.#onChunk(chunk),
       () => this.#remove(reader),
