@@ -26,6 +26,16 @@ export function frameOf(message: Uint8Array): GrpcFrame {
   return frame;
 }
 
+/** Memory is taken for what a message says it has, and for no more than this before that much has come. */
+const UNPROVEN_BYTES = 64 * 1024;
+/** A frame of 16 KiB makes room for half a megabyte: most messages are copied once. */
+const GROWTH = 32;
+
+/** Bytes to have for a frame that says it will have `wanted`: a prefix is no reason to take 64 MiB. */
+function roomFor(filled: number, wanted: number): number {
+  return Math.min(wanted, Math.max(UNPROVEN_BYTES, GROWTH * filled));
+}
+
 /**
  * Cuts what arrives on a stream into messages. A message that lies whole in a piece received is a view
  * of it; one in several pieces is put together in memory that goes round (`messagePool`): one copy and
@@ -91,15 +101,17 @@ export class GrpcFrameReader {
   #fill(piece: Buffer, start: number, wanted: number): number {
     const count = Math.min(wanted - this.#filled, piece.length - start);
     if (count <= 0) return start;
-    if (this.#frame.length < wanted) this.#grow(wanted);
+    const filled = this.#filled + count;
+    if (this.#frame.length < filled) this.#grow(roomFor(filled, wanted));
     piece.copy(this.#frame, this.#filled, start, start + count);
-    this.#filled += count;
+    this.#filled = filled;
     return start + count;
   }
 
   #grow(wanted: number): void {
     const grown = messagePool.take(wanted);
     this.#frame.copy(grown, 0, 0, this.#filled);
+    messagePool.give(this.#frame);
     this.#frame = grown;
   }
 

@@ -39,6 +39,32 @@ describe("GrpcFrameReader", () => {
     assert.deepEqual(offsets, [5, 5, 5]);
   });
 
+  it("puts large messages together from pieces of any size", () => {
+    for (const pieceBytes of [1000, 16_384, 100_000]) {
+      const sent = Buffer.from(Uint8Array.from({ length: 700_000 }, (_, i) => i % 251));
+      const received: Buffer[] = [];
+      const frames = new GrpcFrameReader(sent.length, (message) => {
+        received.push(Buffer.from(message));
+      });
+      const stream = Buffer.concat([frameOf(sent), frameOf(sent)]);
+      for (let start = 0; start < stream.length; start += pieceBytes) {
+        frames.push(stream.subarray(start, start + pieceBytes));
+      }
+      assert.deepEqual(received, [sent, sent]);
+    }
+  });
+
+  it("takes memory for what has come, and not for what a prefix says will", () => {
+    const claim = Buffer.from([0, 0x04, 0, 0, 0, 1, 2, 3]);
+    const before = process.memoryUsage().arrayBuffers;
+    const readers = Array.from({ length: 500 }, () => new GrpcFrameReader(2 ** 26, () => {}));
+    for (const reader of readers) reader.push(claim);
+
+    const taken = process.memoryUsage().arrayBuffers - before;
+    assert.ok(taken < 500 * 128 * 1024, `${taken} bytes for 500 claims of 64 MiB`);
+    assert.ok(readers.every(({ isAtBoundary }) => !isAtBoundary));
+  });
+
   it("refuses a message over the limit before it has come, and a compressed one", () => {
     const prefix = (flag: number, length: number): Buffer => {
       const bytes = Buffer.from([flag, 0, 0, 0, 0]);
