@@ -3,14 +3,7 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { ShardpoolError } from "../../lib/errors.js";
 import { PACKAGE_ROOT } from "../../lib/package-root.js";
-import { benchCommand } from "../bench/bench-command.js";
-import { clicksCommand } from "../clicks/clicks-command.js";
-import { clusterCommand } from "../cluster/cluster-command.js";
-import { demoCommand } from "../demo/demo-command.js";
-import { frontendCommand } from "../frontend/frontend-command.js";
-import { modelCommand } from "../model/model-command.js";
-import { planCommand } from "../plan/plan-command.js";
-import { shardCommand } from "../shard/shard-command.js";
+import { COMMANDS } from "./commands.js";
 import { EXIT_INTERRUPTED, exitOnStopSignals } from "./stop-signals.js";
 import { stopWithParent } from "./stop-with-parent.js";
 
@@ -26,29 +19,23 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   exitOnStopSignals();
   stopWithParent();
   try {
-    await createProgram().parseAsync(argv);
+    const program = await createProgram(argv.slice(2));
+    await program.parseAsync(argv);
   } catch (error) {
     process.exitCode = reportFailure(error);
   }
 }
 
-/** The `shardpool` command with every verb. */
-export function createProgram(): Command {
+/** The `shardpool` command; of its verbs only the one that is asked for is more than a name and a description. */
+async function createProgram([first, second]: readonly string[]): Promise<Command> {
   const program = new Command("shardpool")
     .description("Serves recommendation models whose embedding tables do not fit one machine.")
     .version(readVersion())
     .showHelpAfterError("(--help shows what this command takes)");
-  for (const command of [
-    demoCommand(),
-    modelCommand(),
-    clicksCommand(),
-    planCommand(),
-    shardCommand(),
-    frontendCommand(),
-    clusterCommand(),
-    benchCommand(),
-  ]) {
-    program.addCommand(command);
+  // `help VERB` is help of that verb.
+  const asked = first === "help" ? second : first;
+  for (const { name, description, load } of COMMANDS) {
+    program.addCommand(name === asked ? await load() : new Command(name).description(description));
   }
   throwInsteadOfExit(program);
   return program;

@@ -4,7 +4,7 @@ import { parseConfig } from "../../lib/config.js";
 import { ShardpoolError } from "../../lib/errors.js";
 import { readJsonFile } from "../../lib/files.js";
 import { parsePlan, type ShardingPlan } from "../../lib/plan/plan.js";
-import { type AccessStatsFile, readAccessStats } from "../../lib/stats/access-stats-file.js";
+import type { AccessStatsFile } from "../../lib/stats/access-stats-file.js";
 import {
   type BuildShardStoreOptions,
   type BuiltShardStore,
@@ -52,7 +52,7 @@ export function shardBuildCommand(): Command {
 async function shardBuild(raw: unknown): Promise<void> {
   const options = parseConfig(optionsSchema, raw, "shard build");
   const plan = parsePlan(await readJsonFile(options.plan), options.plan);
-  const stats = options.stats === undefined ? undefined : await readAccessStats(options.stats);
+  const stats = options.stats === undefined ? undefined : await readStats(options.stats);
   for (const { shardId, out } of storesOf(options, plan)) {
     const built = await buildOne({ modelDir: options.model, plan, shardId, out, stats });
     console.log(options.json ? JSON.stringify(built) : formatBuilt(built));
@@ -101,4 +101,10 @@ function formatBuilt(built: BuiltShardStore): string {
       : `laid out by statistics ${built.statsHash.slice(0, 12)}`;
   const kept = built.reused ? " (kept: it held every partition)" : "";
   return `${built.path}: ${built.partitionCount} partitions, ${formatCount(built.rowCount)} rows ${order}, ${formatBytes(built.bytes)}${kept}`;
+}
+
+/** Loads what reads Arrow files only here: `shard serve` comes with the same module. */
+async function readStats(path: string): Promise<AccessStatsFile> {
+  const { readAccessStats } = await import("../../lib/stats/access-stats-file.js");
+  return readAccessStats(path);
 }
