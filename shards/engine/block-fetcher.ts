@@ -23,7 +23,7 @@ const SLICE_MS = 0.5;
 const INLINE_MS_MAX = 0.05;
 
 /**
- * How long no lookup must have come for this thread to read along with the readers, `INLINE_MS_MAX` at a
+ * How long no lookup must have come while others waited for this thread to read along with the readers, `INLINE_MS_MAX` at a
  * time: where lookups come more often than that, none waits for another's blocks.
  */
 const QUIET_MS = 1;
@@ -134,9 +134,9 @@ export class BlockFetcher {
     return true;
   }
 
-  /** Takes note of a lookup, whether it misses or not. */
+  /** Takes note of a lookup, whether it misses or not. What comes when nobody waits is in nobody's company. */
   lookupCame(nowMs: number): void {
-    this.#lastLookupMs = nowMs;
+    if (this.#pending.blockCount > 0) this.#lastLookupMs = nowMs;
   }
 
   /** Ends every wait; nothing is read afterwards. */

@@ -24,6 +24,12 @@ export class PendingBlocks {
   #nextTakers = new Int32Array(FIRST_CAPACITY);
   #entryCount = 0;
   #free = NO_TAKER;
+  #blockCount = 0;
+
+  /** Blocks that are pending. */
+  get blockCount(): number {
+    return this.#blockCount;
+  }
 
   /**
    * Adds a taker.
@@ -41,6 +47,7 @@ export class PendingBlocks {
     if (pending === undefined) {
       this.#nextTakers[taker] = NO_TAKER;
       cache.setPending(block, taker);
+      this.#blockCount++;
       return taker;
     }
     this.#nextTakers[taker] = this.#nextTakers[pending]!;
@@ -92,6 +99,7 @@ export class PendingBlocks {
 
   /** Forgets a pending block and its takers. */
   remove(pending: number): void {
+    this.#blockCount--;
     this.#wants[pending]!.wanted.cache.clearPending(this.blockOf(pending), pending);
     let taker = pending;
     while (taker !== NO_TAKER) {
