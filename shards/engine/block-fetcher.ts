@@ -48,6 +48,12 @@ const PRUNE_LENGTH_MIN = 16_384;
 /** Weight of the newest timing in the running mean. */
 const TIMING_WEIGHT = 0.2;
 
+/** How far a timing moves the running median towards it. */
+const MEDIAN_STEP = 1.1;
+
+/** A median that is lower would take long to rise again. */
+const READ_MS_MIN = 0.001;
+
 /**
  * Reads missed blocks, each once however many lookups wait for it, hands their rows out and offers
  * them to the cache. Few blocks that come quickly are read at once; others by reader threads, so that
@@ -65,6 +71,8 @@ export class BlockFetcher {
   #pruneAt = PRUNE_LENGTH_MIN;
   /** Running mean of what a block read takes. */
   #readMs = WARM_READ_MS;
+  /** Running median of the same, which a thread that has to wait for a processor now and then does not raise. */
+  #medianReadMs = WARM_READ_MS;
   #lastLookupMs = Number.NEGATIVE_INFINITY;
   #isScheduled = false;
   #isClosed = false;
@@ -185,7 +193,7 @@ export class BlockFetcher {
   }
 
   get #isWarm(): boolean {
-    return this.#readMs < DISK_READ_MS_MIN;
+    return this.#medianReadMs < DISK_READ_MS_MIN;
   }
 
   get #usefulReaders(): number {
@@ -314,6 +322,8 @@ export class BlockFetcher {
 
   #timed(readMs: number): void {
     this.#readMs += TIMING_WEIGHT * (readMs - this.#readMs);
+    const step = readMs > this.#medianReadMs ? MEDIAN_STEP : 1 / MEDIAN_STEP;
+    this.#medianReadMs = Math.max(READ_MS_MIN, this.#medianReadMs * step);
   }
 }
 
