@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import {
   buildShardStore,
+  type LookupEngine,
   type LookupRequest,
   type LookupSegment,
   openLookupEngine,
@@ -86,7 +87,66 @@ describe("validateLookup()", () => {
       engine.close();
     }
   });
+
+  it("names the value at fault, wherever it is among many, and goes on as before", async () => {
+    const engine = await openEngine();
+    try {
+      const good = lookupOf(300, 64, 2);
+      const { pooled } = await engine.lookup(good);
+      const count = 300 * 64;
+      for (const place of [0, 1, 31, 8191, 8192, 17_000, count - 1]) {
+        for (const row of [ROW_COUNT, 2 ** 31, 2 ** 32 - 1]) {
+          const spoiled = inLastSegment(good, ({ values }) => ({
+            values: values.with(place, row),
+          }));
+          await assert.rejects(engine.lookup(spoiled), {
+            code: "ROW_OUT_OF_RANGE",
+            detail: `segment 1: row ${row} at ${place} is not below the partition's ${ROW_COUNT} rows`,
+          });
+        }
+        const weights = new Float32Array(count).fill(0.5).with(place, Number.NaN);
+        await assert.rejects(engine.lookup(inLastSegment(good, () => ({ weights }))), {
+          code: "REQUEST_INVALID",
+          detail: `segment 1: weight ${place} is not a number`,
+        });
+      }
+      assert.deepEqual((await engine.lookup(good)).pooled, pooled);
+    } finally {
+      engine.close();
+    }
+  });
+
+  it("takes lookups of no rows: their sums are zeros, and other segments' are as ever", async () => {
+    const engine = await openEngine();
+    try {
+      const some = lookupOf(3, 4, 1);
+      const none = lookupOf(3, 0, 1);
+      const weighted = inLastSegment(none, () => ({ weights: new Float32Array(0) }));
+      const { pooled } = await engine.lookup(some);
+      const zeros = new Float32Array(pooled.length);
+      for (const empty of [none, weighted]) {
+        const reply = await engine.lookup(empty);
+        assert.deepEqual(reply.pooled, zeros);
+        assert.deepEqual([reply.rowsHit, reply.rowsMissed, reply.blocksRead], [0, 0, 0]);
+        const segments = [...empty.segments, ...some.segments, ...empty.segments];
+        const mixed = (await engine.lookup({ sampleCount: 3, segments })).pooled;
+        assert.deepEqual(mixed, Float32Array.of(...zeros, ...pooled, ...zeros));
+      }
+    } finally {
+      engine.close();
+    }
+  });
 });
+
+/** With the limits that engines have by themselves, and a cache of one block. */
+async function openEngine(): Promise<LookupEngine> {
+  const dir = tempFolder();
+  const model = await makeShardModel(dir, [{ rowCount: ROW_COUNT, embeddingDim: 32 }]);
+  const storePath = join(dir, "store");
+  const plan = makePlan(model, [{ table: "t0" }]);
+  await buildShardStore({ modelDir: model.dir, plan, shardId: "shard-0", out: storePath });
+  return openLookupEngine({ storePath, cacheBytes: 8192, readerCount: 0 });
+}
 
 function lookupOf(sampleCount: number, bagLength: number, segmentCount: number): LookupRequest {
   const segments = Array.from({ length: segmentCount }, (_, s) => ({
