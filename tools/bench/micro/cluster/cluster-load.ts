@@ -81,6 +81,8 @@ async function measureOverload(context: MicroContext, loaded: Loaded): Promise<v
       value: goodput,
       baseline: { name: "capacity left beside the generator", value: capacityLeft },
       ratio: goodput / capacityLeft,
+      // The share of the processor time it got that went into answers, which others on the machine leave alone.
+      cpuRatio: (goodput * peak.cpuSecondsPerQuery) / systemCores,
       // Everything sent came back, as an answer or as a refusal.
       correct: !("IN_FLIGHT_LIMIT" in errorsByCode),
       ...{ peakQueriesPerSecond: peak.queriesPerSecond, deadlineMs: DEADLINE_MS, errorsByCode },
