@@ -94,6 +94,11 @@ function cpuOf(system: ServedSystem, queries: readonly Buffer[], inFlight: numbe
   };
 }
 
+/** V8 compiles a server's code while it answers its first thousand queries. */
+const WARM_SECONDS = 5;
+const WARM_SAMPLE_COUNT = 128;
+const WARM_IN_FLIGHT = 8;
+
 /** Starts a cluster for each list of frontend arguments and, last, the single process. */
 async function withSystems(
   files: ServingFiles,
@@ -110,6 +115,10 @@ async function withSystems(
     }
     context.note("starting the single process");
     systems.push(await startSingleSystem(files, context));
+    context.note(`serving ${WARM_SECONDS} s with each, until their code is compiled`);
+    const queries = drawQueries(files, WARM_SAMPLE_COUNT, context.seed);
+    for (const system of systems)
+      await runClosedLoad(system, queries, WARM_IN_FLIGHT, WARM_SECONDS);
     await use(systems);
   } finally {
     for (const system of systems) await system.stop();
