@@ -44,49 +44,44 @@ const coefficientsSchema = z.strictObject({
 export type CostCoefficients = Readonly<z.output<typeof coefficientsSchema>>;
 
 /**
- * Costs of a 2-core x86-64 virtual machine (AMD EPYC, Node 20.20.2, AVX-512, page cache warm, 2026-11-23),
- * for planning without a calibration run. Ratios between them matter more than their size; `plan calibrate` measures
- * them where they count.
+ * Costs of a 2-core x86-64 virtual machine (AMD EPYC, Node 20.20.2, AVX-512, page cache warm, 2026-11-24),
+ * for planning without a calibration run: what `plan calibrate` said there, the middle of three runs. Ratios between
+ * them matter more than their size.
  */
 export const DEFAULT_COEFFICIENTS: CostCoefficients = {
   formatVersion: 1,
   source: "defaults",
-  // 74 k small messages a second over one stream, both ends and two cores: 27 us of CPU, half here.
-  messageUs: 15,
-  // Parsing a nested protobuf message and setting up its views.
-  segmentUs: 0.7,
-  bagNs: 8,
-  // WebAssembly SIMD pooling of zipf 1.05 ids with the index pass: 30 ns a row of 64 float32.
+  messageUs: 27,
+  segmentUs: 0.67,
+  bagNs: 7,
   rowHitNs: {
     float32: [
-      { columns: 16, ns: 14 },
-      { columns: 64, ns: 30 },
-      { columns: 128, ns: 52 },
+      { columns: 16, ns: 4.8 },
+      { columns: 64, ns: 14.8 },
+      { columns: 128, ns: 25.8 },
     ],
     float16: [
-      { columns: 16, ns: 15 },
-      { columns: 64, ns: 34 },
-      { columns: 128, ns: 60 },
+      { columns: 16, ns: 6.4 },
+      { columns: 64, ns: 12.5 },
+      { columns: 128, ns: 20.9 },
     ],
     int8: [
-      { columns: 16, ns: 15 },
-      { columns: 64, ns: 34 },
-      { columns: 128, ns: 60 },
+      { columns: 16, ns: 5.2 },
+      { columns: 64, ns: 11.7 },
+      { columns: 128, ns: 20.6 },
     ],
     int4: [
-      { columns: 16, ns: 16 },
-      { columns: 64, ns: 38 },
-      { columns: 128, ns: 68 },
+      { columns: 16, ns: 6.9 },
+      { columns: 64, ns: 14 },
+      { columns: 128, ns: 23.6 },
     ],
   },
-  // 32 KiB answers at 25 k/s against 64 B at 74 k/s.
-  answerByteNs: 0.4,
-  // SQLite 4-6.5 us, CRC-32 and copy 2 us, admission 0.5 us, the way to a reader thread and back.
-  blockMissUs: 12,
+  answerByteNs: 0.25,
+  blockMissUs: 6.2,
   blockBytes: 8192,
   // 26 tables, 13-512-256-64, dot, 415-512-256-1, batch 128 on one thread.
-  denseSampleUs: 9,
-  fanOutUs: 15,
+  denseSampleUs: 6,
+  fanOutUs: 21,
 };
 
 /**

@@ -1,9 +1,9 @@
 import type { ShardingPlan, ShardSpec } from "../../lib/plan/plan.js";
-import { DEFAULT_COEFFICIENTS } from "../../services/planner/cost-model.js";
 import type { MemoryRule } from "../../services/planner/give-memory.js";
 import type { PlanRequest } from "../../services/planner/make-plan.js";
 import { STRATEGIES, type Strategy } from "../../services/planner/strategy.js";
 import { type PlanTable, planManifest, planStats } from "./plan-cases.js";
+import { PLAN_CASE_COEFFICIENTS } from "./plan-coefficients.js";
 
 /**
  * A plan request as lines of text, one thing a line, words and their values in pairs:
@@ -46,7 +46,6 @@ export function parsePlanCase(text: string): PlanRequest {
   }
   const manifest = planManifest(tables);
   const stats = Object.keys(counts).length === 0 ? null : planStats(manifest, counts);
-  const coefficients = { ...DEFAULT_COEFFICIENTS, blockBytes: 1024 };
   const modelHash = "a".repeat(64);
   const epoch = 1;
   return {
@@ -57,7 +56,7 @@ export function parsePlanCase(text: string): PlanRequest {
     memory,
     strategy,
     epoch,
-    coefficients,
+    coefficients: PLAN_CASE_COEFFICIENTS,
     querySamples,
     replicasMax,
     constraints: { pin, whole, together },
