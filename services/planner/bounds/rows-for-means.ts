@@ -14,16 +14,10 @@ export type RowsForMeans = readonly { readonly us: number; readonly rows: number
  */
 export function rowsForMeansOf(
   floors: readonly TableFloor[],
-  { blockMissUs }: CostCoefficients,
+  coefficients: CostCoefficients,
   usAByte: number,
 ): RowsForMeans {
-  const steps = floors.flatMap(({ demand, rowFloors }) => {
-    const cachedUs = demand.rowBytes * (1 + MEMORY_OVERHEAD_FRACTION) * usAByte;
-    return rowFloors.map(({ rows, poolUs, blocks }) => ({
-      rows,
-      usARow: poolUs + Math.min(cachedUs, blocks * blockMissUs) + MEMORY_BYTES_A_ROW * usAByte,
-    }));
-  });
+  const steps = floors.flatMap((floor) => rowMeansOf(floor, coefficients, usAByte));
   steps.sort((a, b) => a.usARow - b.usARow);
   let us = 0;
   let rows = 0;
@@ -35,6 +29,31 @@ export function rowsForMeansOf(
       return { us, rows };
     }),
   ];
+}
+
+/** What a table asks of a shard at least that holds all of it: time, and memory at its price, in microseconds. */
+export function meansOf(
+  floor: TableFloor,
+  coefficients: CostCoefficients,
+  usAByte: number,
+): number {
+  const { partUs, answerUs } = floor;
+  return rowMeansOf(floor, coefficients, usAByte).reduce(
+    (sum, { rows, usARow }) => sum + rows * usARow,
+    partUs + answerUs,
+  );
+}
+
+function rowMeansOf(
+  { demand, rowFloors }: TableFloor,
+  { blockMissUs }: CostCoefficients,
+  usAByte: number,
+): { readonly rows: number; readonly usARow: number }[] {
+  const cachedUs = demand.rowBytes * (1 + MEMORY_OVERHEAD_FRACTION) * usAByte;
+  return rowFloors.map(({ rows, poolUs, blocks }) => ({
+    rows,
+    usARow: poolUs + Math.min(cachedUs, blocks * blockMissUs) + MEMORY_BYTES_A_ROW * usAByte,
+  }));
 }
 
 /** Rows for so much of the means, straight between two points of the curve. */

@@ -6,7 +6,7 @@ import { blocksMissedAt, type MissCurve } from "../miss-curve.js";
 import type { PlanConstraints } from "../plan-constraints.js";
 import { MEMORY_BYTES_A_ROW, MEMORY_OVERHEAD_FRACTION } from "../shard-memory.js";
 import type { TableDemand } from "../table-demand.js";
-import { rowsFor, rowsForMeansOf } from "./rows-for-means.js";
+import { meansOf, rowsFor, rowsForMeansOf } from "./rows-for-means.js";
 import { type TableFloor, tableFloorOf } from "./table-floor.js";
 
 /** A slowest shard below which no plan comes, and why. */
@@ -52,28 +52,34 @@ export function keptWholeOf({ pin, whole, together }: PlanConstraints): Readonly
 
 /**
  * The least time in which all shards together can do all work, that of the cuts included which the
- * time itself forces: a table dearer than a shard's time is in several partitions, each with its own
- * segments and bags.
+ * time and memory themselves force: a table that asks more than the best shard has is in several partitions, each
+ * with its own segments and bags. Replicas share queries without a cut.
  */
 function meanWorkBound(
   floors: readonly TableFloor[],
   keptWhole: ReadonlySet<string>,
   request: BoundRequest,
 ): number {
-  const { specs, coefficients } = request;
+  const { specs, coefficients, replicasMax } = request;
   const { messageUs } = coefficients;
   const memoryUs = floors.reduce((sum, floor) => sum + floor.memoryUs, 0);
-  const blocksWithin = leastBlocksWithin(floors, request);
+  const curve = jointCurveOf(floors.map((floor) => floor.missFloor));
+  const blocksWithin = leastBlocksWithin(floors, request, curve);
   const weightMax = Math.max(...specs.map((spec) => spec.weight));
+  const memoryBytesMax = Math.max(...specs.map((spec) => spec.memoryBytesMax));
+  const usAByte = usAByteOf(floors, request, curve);
+  const meansUs = floors.map((floor) => meansOf(floor, coefficients, usAByte));
   const isEnough = (us: number): boolean => {
     const room = specs.reduce((sum, spec) => sum + Math.max(0, us * spec.weight - messageUs), 0);
     if (room < memoryUs) return false;
     const baseUs = memoryUs + blocksWithin(us) * coefficients.blockMissUs;
     if (room < baseUs) return false;
-    const largest = us * weightMax - messageUs;
-    const forced = floors.reduce((sum, floor) => {
-      if (keptWhole.has(floor.demand.table.name) || floor.memoryUs <= largest) return sum;
-      return sum + (Math.ceil(floor.memoryUs / largest) - 1) * floor.partUs + floor.cutUs;
+    const largestUs = (us * weightMax - messageUs) * replicasMax;
+    const largestMeans = largestUs + memoryBytesMax * replicasMax * usAByte;
+    const forced = floors.reduce((sum, floor, i) => {
+      const parts = Math.ceil(Math.max(floor.memoryUs / largestUs, meansUs[i]! / largestMeans));
+      if (keptWhole.has(floor.demand.table.name) || parts < 2) return sum;
+      return sum + (parts - 1) * floor.partUs + floor.cutUs;
     }, 0);
     return room >= baseUs + forced;
   };
@@ -94,29 +100,43 @@ export function leastBlocksOf(
   request: BoundRequest,
   slowestUs = Number.POSITIVE_INFINITY,
 ): number {
-  return leastBlocksWithin(floors, request)(slowestUs);
+  const curve = jointCurveOf(floors.map((floor) => floor.missFloor));
+  return leastBlocksWithin(floors, request, curve)(slowestUs);
 }
 
 /** The same by the time of the slowest shard: the more time, the fewer shards can hold most rows. */
 function leastBlocksWithin(
   floors: readonly TableFloor[],
   request: BoundRequest,
+  curve: MissCurve,
 ): (slowestUs: number) => number {
-  const curve = jointCurveOf(floors.map((floor) => floor.missFloor));
-  const { pooledCacheBytes, specs } = request;
+  const { pooledCacheBytes } = request;
   if (pooledCacheBytes !== undefined) {
     const blocks = blocksMissedAt(curve, pooledCacheBytes);
     return () => blocks;
   }
+  const leastCounters = leastCountersOf(floors, request, usAByteOf(floors, request, curve));
+  return (slowestUs) =>
+    blocksMissedAt(curve, cacheBytesBeside(leastCounters(slowestUs), floors, request));
+}
+
+/** Cache of all shards together, beside counters and what rows take wherever they lie. */
+function cacheBytesBeside(
+  counterBytes: number,
+  floors: readonly TableFloor[],
+  { specs }: BoundRequest,
+): number {
   const rows = floors.reduce((sum, { demand }) => sum + demand.table.rowCount, 0);
   const memoryBytes = specs.reduce((sum, spec) => sum + spec.memoryBytesMax, 0);
-  const cacheBytesBeside = (counterBytes: number): number =>
-    Math.max(
-      0,
-      (memoryBytes - rows * MEMORY_BYTES_A_ROW - counterBytes) / (1 + MEMORY_OVERHEAD_FRACTION),
-    );
-  const leastCounters = leastCountersOf(floors, request, priceAt(curve, cacheBytesBeside(0)));
-  return (slowestUs) => blocksMissedAt(curve, cacheBytesBeside(leastCounters(slowestUs)));
+  const cacheBytes = memoryBytes - rows * MEMORY_BYTES_A_ROW - counterBytes;
+  return Math.max(0, cacheBytes / (1 + MEMORY_OVERHEAD_FRACTION));
+}
+
+/** About what a byte of a shard's memory is worth; nothing where memory lies anywhere. */
+function usAByteOf(floors: readonly TableFloor[], request: BoundRequest, curve: MissCurve): number {
+  if (request.pooledCacheBytes !== undefined) return 0;
+  const blocksAByte = priceAt(curve, cacheBytesBeside(0, floors, request));
+  return (blocksAByte * request.coefficients.blockMissUs) / (1 + MEMORY_OVERHEAD_FRACTION);
 }
 
 /** Blocks that the next byte of cache saves. */
@@ -136,9 +156,8 @@ function priceAt(curve: MissCurve, cacheBytes: number): number {
 function leastCountersOf(
   floors: readonly TableFloor[],
   { specs, coefficients }: BoundRequest,
-  blocksAByte: number,
+  usAByte: number,
 ): (slowestUs: number) => number {
-  const usAByte = (blocksAByte * coefficients.blockMissUs) / (1 + MEMORY_OVERHEAD_FRACTION);
   const rowsForMeans = rowsForMeansOf(floors, coefficients, usAByte);
   return (slowestUs) => {
     const means = specs.map(({ weight, memoryBytesMax }) => {

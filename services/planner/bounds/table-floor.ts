@@ -9,6 +9,8 @@ export interface TableFloor {
   readonly memoryUs: number;
   /** What every partition beyond the first adds at least. */
   readonly partUs: number;
+  /** The answer, once; counted in `memoryUs`. */
+  readonly answerUs: number;
   /**
    * What a cut adds at least beside: where no partition has some column of all rows, every column is
    * answered for twice; where one has, every row is pooled in two ranges of columns.
@@ -46,7 +48,7 @@ export function tableFloorOf(
   return {
     demand,
     memoryUs: partUs + answerUs + (readsPerQuery * rowNs) / 1000,
-    partUs,
+    ...{ partUs, answerUs },
     cutUs: Math.min(answerUs, (readsPerQuery * (least.split - least.any)) / 1000),
     missFloor: missFloorOf(demand, coefficients),
     rowFloors: rowFloorsOf(demand, coefficients, rowNs),
