@@ -11,7 +11,7 @@ import { ReadQueue } from "./read-queue.js";
 import type { ReadChunk } from "./readers/block-reader.js";
 import { ReaderPool, type ReaderPoolOptions } from "./readers/reader-pool.js";
 
-/** How long block reads may hold the thread before other lookups get a turn. */
+/** How long block reads may hold a thread that has no other lookups to serve, as far as it knows. */
 const SLICE_MS = 0.5;
 
 /**
@@ -176,7 +176,7 @@ export class BlockFetcher {
     if (this.#isClosed || this.#queue.length === 0) return;
     const isQuick = this.#queue.length * this.#readMs <= INLINE_MS_MAX;
     if (isQuick || this.#readers.isEmpty) {
-      this.#readSlice(SLICE_MS);
+      this.#readSlice(this.#mayReadAlong() ? SLICE_MS : INLINE_MS_MAX);
       return;
     }
     // Until a reader is open this thread makes a start.
