@@ -37,6 +37,9 @@ const WARM_READ_MS = 0.006;
  */
 const DISK_READ_MS_MIN = 0.02;
 
+/** How long the disk counts as busy after this process has read from it: read-around brings many blocks at a time. */
+const DISK_QUIET_MS = 100;
+
 /** Blocks this thread reads between two looks at the clock. */
 const READS_PER_LOOK = 4;
 
@@ -73,6 +76,8 @@ export class BlockFetcher {
   #readMs = WARM_READ_MS;
   /** Running median of the same, which a thread that has to wait for a processor now and then does not raise. */
   #medianReadMs = WARM_READ_MS;
+  #diskReads = diskReadsOfProcess();
+  #lastDiskReadMs = Number.NEGATIVE_INFINITY;
   #lastLookupMs = Number.NEGATIVE_INFINITY;
   #isScheduled = false;
   #isClosed = false;
@@ -192,8 +197,17 @@ export class BlockFetcher {
     return this.#isWarm && this.#clock.nowMs() - this.#lastLookupMs > QUIET_MS;
   }
 
+  /** Whether the page cache has had the blocks read lately. */
   get #isWarm(): boolean {
-    return this.#medianReadMs < DISK_READ_MS_MIN;
+    if (this.#medianReadMs >= DISK_READ_MS_MIN) return false;
+    return this.#clock.nowMs() - this.#lastDiskReadMs > DISK_QUIET_MS;
+  }
+
+  /** By the process's own account: a block of a mapped file that a fault brings takes long, the next ones little. */
+  #lookForDiskReads(): void {
+    const diskReads = diskReadsOfProcess();
+    if (diskReads !== this.#diskReads) this.#lastDiskReadMs = this.#clock.nowMs();
+    this.#diskReads = diskReads;
   }
 
   get #usefulReaders(): number {
@@ -251,6 +265,7 @@ export class BlockFetcher {
   #takeChunk({ tags, readMs, errorOf, rows, startOf }: ReadChunk): void {
     if (this.#isClosed) return;
     if (readMs !== undefined) this.#timed(readMs / tags.length);
+    this.#lookForDiskReads();
     for (let i = 0; i < tags.length; i++) {
       const error = errorOf(i);
       if (error) this.#fail(tags[i]!, error);
@@ -273,6 +288,7 @@ export class BlockFetcher {
       count += reads.length;
     }
     if (count > 0) this.#timed((nowMs - startMs) / count);
+    this.#lookForDiskReads();
     if (this.#queue.length === 0 || this.#isClosed) return;
     this.#isScheduled = true;
     onNextTurn(() => {
@@ -325,6 +341,11 @@ export class BlockFetcher {
     const step = readMs > this.#medianReadMs ? MEDIAN_STEP : 1 / MEDIAN_STEP;
     this.#medianReadMs = Math.max(READ_MS_MIN, this.#medianReadMs * step);
   }
+}
+
+function diskReadsOfProcess(): number {
+  const { fsRead, majorPageFault } = process.resourceUsage();
+  return fsRead + majorPageFault;
 }
 
 function blockCountOf(wants: readonly WantedBlocks[]): number {
