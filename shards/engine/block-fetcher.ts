@@ -51,10 +51,13 @@ const PRUNE_LENGTH_MIN = 16_384;
 /** Weight of the newest timing in the running mean. */
 const TIMING_WEIGHT = 0.2;
 
+/** How many times the mean a timing counts for at most: a thread that lost its processor is no slow disk. */
+const TIMING_JUMP_MAX = 5;
+
 /** How far a timing moves the running median towards it. */
 const MEDIAN_STEP = 1.1;
 
-/** A median that is lower would take long to rise again. */
+/** A mean or median that is lower would take long to rise again. */
 const READ_MS_MIN = 0.001;
 
 /**
@@ -337,7 +340,8 @@ export class BlockFetcher {
   }
 
   #timed(readMs: number): void {
-    this.#readMs += TIMING_WEIGHT * (readMs - this.#readMs);
+    const timedMs = Math.min(readMs, TIMING_JUMP_MAX * this.#readMs);
+    this.#readMs = Math.max(READ_MS_MIN, this.#readMs + TIMING_WEIGHT * (timedMs - this.#readMs));
     const step = readMs > this.#medianReadMs ? MEDIAN_STEP : 1 / MEDIAN_STEP;
     this.#medianReadMs = Math.max(READ_MS_MIN, this.#medianReadMs * step);
   }

@@ -1,5 +1,5 @@
-/** Smaller ones cost the garbage collector little. */
-const KEPT_BYTES_MIN = 16 * 1024;
+/** Buffers kept at most: one is looked for among all of them. */
+const KEPT_COUNT_MAX = 64;
 
 /** How much longer than asked for a buffer may be that is used again. */
 const SLACK = 1.25;
@@ -21,10 +21,11 @@ export class RowBuffers {
 
   /** A buffer of `bytes` or a little more; its bytes are whatever they were. */
   take(bytes: number): Uint8Array {
-    for (let i = this.#kept.length - 1; bytes >= KEPT_BYTES_MIN && i >= 0; i--) {
+    for (let i = this.#kept.length - 1; i >= 0; i--) {
       const buffer = this.#kept[i]!;
       if (buffer.length < bytes || buffer.length > bytes * SLACK) continue;
-      this.#kept.splice(i, 1);
+      if (i === this.#kept.length - 1) this.#kept.pop();
+      else this.#kept.splice(i, 1);
       this.#keptBytes -= buffer.length;
       return buffer;
     }
@@ -33,9 +34,11 @@ export class RowBuffers {
 
   /** Nobody reads or writes the buffer any more. */
   giveBack(buffer: Uint8Array): void {
-    if (buffer.length < KEPT_BYTES_MIN || buffer.length > this.#keptBytesMax) return;
+    if (buffer.length === 0 || buffer.length > this.#keptBytesMax) return;
     this.#kept.push(buffer);
     this.#keptBytes += buffer.length;
-    while (this.#keptBytes > this.#keptBytesMax) this.#keptBytes -= this.#kept.shift()!.length;
+    while (this.#keptBytes > this.#keptBytesMax || this.#kept.length > KEPT_COUNT_MAX) {
+      this.#keptBytes -= this.#kept.shift()!.length;
+    }
   }
 }
