@@ -15,9 +15,10 @@ export class BytePool {
   readonly #free: ArrayBuffer[][] = [];
   #keptBytes = 0;
 
-  /** A buffer with at least so many bytes, at the start of its memory; contents are left over. */
+  /** A buffer with at least so many bytes, at a multiple of 8 in its memory; contents are left over. */
   take(bytes: number): Buffer {
-    if (bytes < BYTES_MIN || bytes > BYTES_MAX) return Buffer.allocUnsafeSlow(bytes);
+    if (bytes < BYTES_MIN) return takeSmall(bytes);
+    if (bytes > BYTES_MAX) return Buffer.allocUnsafeSlow(bytes);
     const size = 2 ** Math.ceil(Math.log2(bytes));
     const kept = this.#free[Math.log2(size)]?.pop();
     if (kept === undefined) return Buffer.allocUnsafeSlow(size);
@@ -35,6 +36,17 @@ export class BytePool {
     this.#free[level].push(buffer as ArrayBuffer);
     this.#keptBytes += size;
   }
+}
+
+/** Node's own slices start at multiples of 8 only by its habit. */
+function takeSmall(bytes: number): Buffer {
+  const buffer = Buffer.allocUnsafe(bytes);
+  return buffer.byteOffset % 8 === 0 ? buffer : Buffer.allocUnsafeSlow(bytes);
+}
+
+/** What gives a frame's memory back when it has been sent; undefined for one too small to go round. */
+export function giveBack(frame: Uint8Array): (() => void) | undefined {
+  return frame.buffer.byteLength < BYTES_MIN ? undefined : () => messagePool.give(frame);
 }
 
 /** The one of this thread, for what crosses the wire. */

@@ -7,8 +7,6 @@ import { messagePool } from "./byte-pool.js";
  */
 export const GRPC_PREFIX_BYTES = 5;
 
-const NO_FRAME = Buffer.alloc(0);
-
 /** A message's bytes behind their prefix, in one piece of memory that may be sent as it is. */
 export type GrpcFrame = Buffer;
 
@@ -25,6 +23,8 @@ export function frameOf(message: Uint8Array): GrpcFrame {
   frame.set(message, GRPC_PREFIX_BYTES);
   return frame;
 }
+
+const START_BYTES = 256;
 
 /** Memory is taken for what a message says it has, and for no more than this before that much has come. */
 const UNPROVEN_BYTES = 64 * 1024;
@@ -44,8 +44,10 @@ function roomFor(filled: number, wanted: number): number {
 export class GrpcFrameReader {
   readonly #messageBytesMax: number;
   readonly #onMessage: (message: Buffer) => void;
+  /** Where every frame in several pieces begins; small ones end here too. */
+  readonly #start = Buffer.allocUnsafeSlow(START_BYTES);
   /** A frame in several pieces, from its prefix on. */
-  #frame: Buffer = NO_FRAME;
+  #frame: Buffer = this.#start;
   /** Bytes of it that have come. */
   #filled = 0;
 
@@ -90,7 +92,7 @@ export class GrpcFrameReader {
     position = this.#fill(piece, position, frameBytes);
     if (this.#filled === frameBytes) {
       const frame = this.#frame;
-      this.#frame = NO_FRAME;
+      this.#frame = this.#start;
       this.#filled = 0;
       this.#onMessage(frame.subarray(GRPC_PREFIX_BYTES, frameBytes));
       messagePool.give(frame);

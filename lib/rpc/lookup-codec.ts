@@ -110,9 +110,16 @@ function segmentBytesOf({ partition, lengths, values, weights }: LookupSegmentMe
 export function decodeLookupRequest(bytes: Uint8Array): LookupRequestMessage {
   const reader = new WireReader(bytes);
   const segments: LookupSegmentMessage[] = [];
+  // Plain literals, here and below: spread ones cost as much as the reading.
   const message = {
-    ...{ correlationId: 0, timeoutUs: 0, sampleCount: 0, segments },
-    ...{ float16Reply: false, traceparent: "", cancel: false, ping: false },
+    correlationId: 0,
+    timeoutUs: 0,
+    sampleCount: 0,
+    segments,
+    float16Reply: false,
+    traceparent: "",
+    cancel: false,
+    ping: false,
   };
   while (!reader.isAtEnd) {
     const tag = reader.uint32();
@@ -130,17 +137,21 @@ export function decodeLookupRequest(bytes: Uint8Array): LookupRequestMessage {
 }
 
 function readSegment(reader: WireReader): LookupSegmentMessage {
-  const segment: { -readonly [K in keyof LookupSegmentMessage]: LookupSegmentMessage[K] } = {
-    ...{ partition: 0, lengths: NO_BYTES, values: NO_BYTES, weights: NO_BYTES },
-  };
-  reader.message((tag) => {
-    if (tag === 0x08) segment.partition = reader.uint32();
-    else if (tag === 0x12) segment.lengths = reader.bytes();
-    else if (tag === 0x1a) segment.values = reader.bytes();
-    else if (tag === 0x22) segment.weights = reader.bytes();
+  let partition = 0;
+  let lengths: Uint8Array = NO_BYTES;
+  let values: Uint8Array = NO_BYTES;
+  let weights: Uint8Array = NO_BYTES;
+  const outerEnd = reader.enter();
+  while (!reader.isAtEnd) {
+    const tag = reader.uint32();
+    if (tag === 0x08) partition = reader.uint32();
+    else if (tag === 0x12) lengths = reader.bytes();
+    else if (tag === 0x1a) values = reader.bytes();
+    else if (tag === 0x22) weights = reader.bytes();
     else reader.skip(tag);
-  });
-  return segment;
+  }
+  reader.leave(outerEnd);
+  return { partition, lengths, values, weights };
 }
 
 const ALIGNMENT_BYTES = 4;
@@ -183,12 +194,14 @@ function writeTail(writer: WireWriter, message: LookupReplyMessage): number {
   const { timings, rowsHit, rowsMissed, blocksRead, error } = message;
   if (timings !== null) {
     const { queueUs, memoryUs, ssdUs, poolUs, totalUs } = timings;
-    const numbers = [queueUs, memoryUs, ssdUs, poolUs, totalUs];
-    writer.bytesHeader(
-      4,
-      numbers.reduce((sum, value) => sum + uint32FieldBytes(value), 0),
-    );
-    for (let i = 0; i < numbers.length; i++) writer.uint32Field(i + 1, numbers[i]!);
+    let size = uint32FieldBytes(queueUs) + uint32FieldBytes(memoryUs) + uint32FieldBytes(ssdUs);
+    size += uint32FieldBytes(poolUs) + uint32FieldBytes(totalUs);
+    writer.bytesHeader(4, size);
+    writer.uint32Field(1, queueUs);
+    writer.uint32Field(2, memoryUs);
+    writer.uint32Field(3, ssdUs);
+    writer.uint32Field(4, poolUs);
+    writer.uint32Field(5, totalUs);
   }
   writer.uint32Field(5, rowsHit);
   writer.uint32Field(6, rowsMissed);
@@ -242,8 +255,13 @@ function errorBytesOf({ code, message }: LookupErrorMessage): number {
 export function decodeLookupReply(bytes: Uint8Array): LookupReplyMessage {
   const reader = new WireReader(bytes);
   const message: { -readonly [K in keyof LookupReplyMessage]: LookupReplyMessage[K] } = {
-    ...{ correlationId: 0, error: null, pooled: NO_BYTES, timings: null },
-    ...{ rowsHit: 0, rowsMissed: 0, blocksRead: 0 },
+    correlationId: 0,
+    error: null,
+    pooled: NO_BYTES,
+    timings: null,
+    rowsHit: 0,
+    rowsMissed: 0,
+    blocksRead: 0,
   };
   while (!reader.isAtEnd) {
     const tag = reader.uint32();
@@ -261,25 +279,31 @@ export function decodeLookupReply(bytes: Uint8Array): LookupReplyMessage {
 
 function readTimings(reader: WireReader): ShardTimingsMessage {
   const timings = { queueUs: 0, memoryUs: 0, ssdUs: 0, poolUs: 0, totalUs: 0 };
-  reader.message((tag) => {
+  const outerEnd = reader.enter();
+  while (!reader.isAtEnd) {
+    const tag = reader.uint32();
     if (tag === 0x08) timings.queueUs = reader.uint32();
     else if (tag === 0x10) timings.memoryUs = reader.uint32();
     else if (tag === 0x18) timings.ssdUs = reader.uint32();
     else if (tag === 0x20) timings.poolUs = reader.uint32();
     else if (tag === 0x28) timings.totalUs = reader.uint32();
     else reader.skip(tag);
-  });
+  }
+  reader.leave(outerEnd);
   return timings;
 }
 
 function readError(reader: WireReader): LookupErrorMessage {
   const error = { status: 0, code: "", message: "" };
-  reader.message((tag) => {
+  const outerEnd = reader.enter();
+  while (!reader.isAtEnd) {
+    const tag = reader.uint32();
     if (tag === 0x08) error.status = reader.uint32();
     else if (tag === 0x12) error.code = reader.string();
     else if (tag === 0x1a) error.message = reader.string();
     else reader.skip(tag);
-  });
+  }
+  reader.leave(outerEnd);
   return error;
 }
 

@@ -48,13 +48,16 @@ export class WireReader {
     return Buffer.from(buffer, byteOffset, byteLength).toString("utf8");
   }
 
-  /** Reads a nested message's fields by `readField`, which is called at each tag. */
-  message(readField: (tag: number) => void): void {
+  /** Goes into the nested message that comes next: `isAtEnd` is its end until `leave`, which takes what this returns. */
+  enter(): number {
     const length = this.uint32();
     const outerEnd = this.#end;
     if (length > outerEnd - this.#position) throw truncated();
     this.#end = this.#position + length;
-    while (this.#position < this.#end) readField(this.uint32());
+    return outerEnd;
+  }
+
+  leave(outerEnd: number): void {
     this.#end = outerEnd;
   }
 

@@ -1,7 +1,7 @@
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { parseErrorCode, ShardpoolError } from "../../lib/errors.js";
 import type { PlanPartition } from "../../lib/plan/plan.js";
-import { messagePool } from "../../lib/rpc/byte-pool.js";
+import { giveBack } from "../../lib/rpc/byte-pool.js";
 import { type GrpcCall, GrpcSession } from "../../lib/rpc/grpc-session.js";
 import { codeFromStatus, fromServiceError } from "../../lib/rpc/grpc-status.js";
 import { decodeLookupReply, frameLookupRequest } from "../../lib/rpc/lookup-codec.js";
@@ -157,7 +157,16 @@ export class ShardConnection implements ShardLink {
     }
     const correlationId = this.#takeCorrelationId();
     this.#waiting.set(correlationId, waiter);
-    this.#send({ ...body, correlationId, cancel: false, ping: false });
+    this.#send({
+      correlationId,
+      timeoutUs: body.timeoutUs,
+      sampleCount: body.sampleCount,
+      segments: body.segments,
+      float16Reply: body.float16Reply,
+      traceparent: body.traceparent,
+      cancel: false,
+      ping: false,
+    });
     return () => this.#cancel(correlationId);
   }
 
@@ -168,7 +177,7 @@ export class ShardConnection implements ShardLink {
 
   #send(message: LookupRequest): void {
     const frame = frameLookupRequest(message);
-    this.#stream.send(frame, () => messagePool.give(frame));
+    this.#stream.send(frame, giveBack(frame));
   }
 
   #ping(): void {

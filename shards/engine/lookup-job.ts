@@ -84,6 +84,6 @@ export class LookupJob {
  * sends them may give their memory back to `messagePool`.
  */
 function roomyFloats(count: number): Float32Array {
-  const { buffer } = messagePool.take(2 * REPLY_ROOM_BYTES + count * 4);
-  return new Float32Array(buffer, REPLY_ROOM_BYTES, count);
+  const { buffer, byteOffset } = messagePool.take(2 * REPLY_ROOM_BYTES + count * 4);
+  return new Float32Array(buffer, byteOffset + REPLY_ROOM_BYTES, count);
 }

@@ -1,6 +1,6 @@
 import { ShardpoolError } from "../../lib/errors.js";
 import type { Logger } from "../../lib/log.js";
-import { messagePool } from "../../lib/rpc/byte-pool.js";
+import { giveBack } from "../../lib/rpc/byte-pool.js";
 import type { GrpcServerCall } from "../../lib/rpc/grpc-server-call.js";
 import { decodeLookupRequest, type LookupRequestMessage } from "../../lib/rpc/lookup-codec.js";
 import { type Cancellation, LazyCancellation } from "./cancellation.js";
@@ -107,7 +107,7 @@ class LookupStream {
   #send(reply: WireReply): void {
     if (this.#isEnded) return;
     const frame = frameReply(reply);
-    this.#call.send(frame, () => messagePool.give(frame));
+    this.#call.send(frame, giveBack(frame));
     if (this.#call.unsentBytes > UNSENT_BYTES_MAX) this.#call.pauseUntilSent();
   }
 

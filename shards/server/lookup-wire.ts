@@ -140,8 +140,9 @@ function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
 
 /** Rounded sums, with room around them as the engine's have; it takes the memory of `values` over. */
 function toFloat16(values: Float32Array): Uint16Array {
-  const { buffer } = messagePool.take(2 * REPLY_ROOM_BYTES + values.length * 2);
-  const halves = new Uint16Array(buffer, REPLY_ROOM_BYTES, values.length);
+  const memory = messagePool.take(2 * REPLY_ROOM_BYTES + values.length * 2);
+  const start = memory.byteOffset + REPLY_ROOM_BYTES;
+  const halves = new Uint16Array(memory.buffer, start, values.length);
   float32sToFloat16s(values, halves);
   messagePool.give(new Uint8Array(values.buffer));
   return halves;

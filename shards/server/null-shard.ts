@@ -72,11 +72,12 @@ export async function startNullShard(options: NullShardOptions): Promise<Running
 function zerosFor(wire: LookupRequestMessage, columnCount: number): WireReply {
   const valueBytes = wire.float16Reply ? 2 : 4;
   const length = wire.segments.length * wire.sampleCount * columnCount * valueBytes;
-  const { buffer } = messagePool.take(length + 2 * REPLY_ROOM_BYTES).fill(0);
+  const { buffer, byteOffset } = messagePool.take(length + 2 * REPLY_ROOM_BYTES);
+  const pooled = new Uint8Array(buffer, byteOffset + REPLY_ROOM_BYTES, length).fill(0);
   return {
     correlationId: wire.correlationId,
     error: null,
-    pooled: new Uint8Array(buffer, REPLY_ROOM_BYTES, length),
+    pooled,
     timings: null,
     ...{ rowsHit: 0, rowsMissed: 0, blocksRead: 0 },
     hasRoom: true,
