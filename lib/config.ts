@@ -31,7 +31,10 @@ function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType): string[] {
       return `unknown key ${path === "" ? key : `${path}.${key}`}${hint}`;
     });
   }
-  const value = issue.input === undefined ? "" : ` (got ${shorten(issue.input)})`;
+  // A rule about several keys is told of them all, whichever it is reported for.
+  const isOfSeveral =
+    issue.code === "custom" && issue.input !== null && typeof issue.input === "object";
+  const value = issue.input === undefined || isOfSeveral ? "" : ` (got ${shorten(issue.input)})`;
   const message = issue.message.replace(/^Invalid input: /, "");
   return [`${path === "" ? "value" : path}: ${message}${value}`];
 }

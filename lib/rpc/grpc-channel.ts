@@ -1,5 +1,5 @@
 import { type ServiceError, status } from "@grpc/grpc-js";
-import { GrpcSession, type OnUnaryAnswer, serviceError } from "./grpc-session.js";
+import { GrpcSession, lateError, type OnUnaryAnswer, serviceError } from "./grpc-session.js";
 
 export interface GrpcChannelOptions {
   readonly connectTimeoutMs: number;
@@ -51,7 +51,15 @@ export class GrpcChannel {
       return;
     }
     const startedAt = performance.now();
+    let isLate = false;
+    // Connecting may take longer than this call has.
+    const timer = setTimeout(() => {
+      isLate = true;
+      onAnswer(lateError(timeoutMs), undefined);
+    }, timeoutMs);
     void this.#connect().then(() => {
+      if (isLate) return;
+      clearTimeout(timer);
       const leftMs = timeoutMs - (performance.now() - startedAt);
       if (this.#session) this.#session.unary(path, message, Math.max(1, leftMs), onAnswer);
       else onAnswer(this.#lastError, undefined);

@@ -283,7 +283,8 @@ function timeoutText(timeoutMs: number): string {
   return ms < 1e8 ? `${ms}m` : `${Math.ceil(ms / 1000)}S`;
 }
 
-function lateError(timeoutMs: number): ServiceError {
+/** What a call without an answer by its timeout fails with. */
+export function lateError(timeoutMs: number): ServiceError {
   return serviceError(status.DEADLINE_EXCEEDED, `no answer within ${timeoutMs} ms`);
 }
 

@@ -59,7 +59,7 @@ export class PendingQuery {
       const rows = prediction.pooled.subarray(batchStart * width, batchEnd * width);
       this.#pooled.set(rows, sampleStart * width);
     }
-    this.#stages = longest(this.#stages, stagesOf(prediction, queuedUs));
+    this.#stages = withLast(this.#stages, stagesOf(prediction, queuedUs));
     this.#missingSampleCount -= sampleCount;
     if (this.#missingSampleCount === 0) this.#succeed();
   }
@@ -84,26 +84,16 @@ function stagesOf(prediction: Prediction, queuedUs: number): QueryStages {
 }
 
 /**
- * Batches of one query run side by side, so the longest of each stage stands for it, and the shards of
- * the batch that waited longest; reads add up.
+ * Of a query's batches the last to end stands for its times, from the query's admission on: what comes
+ * one after the other adds up, while the longest of each stage, taken from batches that ran side by
+ * side, could pass the query's own time. Reads add up over all of them.
  */
-function longest(a: QueryStages | undefined, b: QueryStages): QueryStages {
-  if (!a) return b;
+function withLast(before: QueryStages | undefined, last: QueryStages): QueryStages {
+  if (!before) return last;
   return {
-    queueUs: Math.max(a.queueUs, b.queueUs),
-    networkUs: Math.max(a.networkUs, b.networkUs),
-    shardQueueUs: Math.max(a.shardQueueUs, b.shardQueueUs),
-    memoryUs: Math.max(a.memoryUs, b.memoryUs),
-    ssdUs: Math.max(a.ssdUs, b.ssdUs),
-    poolUs: Math.max(a.poolUs, b.poolUs),
-    denseUs: Math.max(a.denseUs, b.denseUs),
-    rowsHit: a.rowsHit + b.rowsHit,
-    rowsMissed: a.rowsMissed + b.rowsMissed,
-    blocksRead: a.blocksRead + b.blocksRead,
-    shards: waitOf(a) >= waitOf(b) ? a.shards : b.shards,
+    ...last,
+    rowsHit: before.rowsHit + last.rowsHit,
+    rowsMissed: before.rowsMissed + last.rowsMissed,
+    blocksRead: before.blocksRead + last.blocksRead,
   };
-}
-
-function waitOf({ shards }: QueryStages): number {
-  return shards.reduce((longestUs, { waitedUs }) => Math.max(longestUs, waitedUs), 0);
 }

@@ -33,7 +33,7 @@ export interface QueryResult {
   readonly stages: QueryStages;
 }
 
-/** Where a query's time went, microseconds; of several batches the longest of each stage. */
+/** Where a query's time went, microseconds; of several batches, the times of the last to end. */
 export interface QueryStages extends LookupCost {
   /** Waiting in the frontend: before the lookups, and before the dense worker. */
   readonly queueUs: number;

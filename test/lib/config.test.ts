@@ -52,4 +52,14 @@ describe("parseConfig()", () => {
   it("says which config is meant", () => {
     assert.match(problemsOf(null), /^shard config: /);
   });
+
+  it("shows no value beside a rule about several keys", () => {
+    const schema = z
+      .strictObject({ low: z.int(), high: z.int() })
+      .refine(({ low, high }) => low < high, { path: ["low"], error: "low must be below high" });
+
+    assert.throws(() => parseConfig(schema, { low: 3, high: 2 }, "limits"), {
+      message: /limits: low: low must be below high$/,
+    });
+  });
 });

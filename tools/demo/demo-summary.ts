@@ -58,7 +58,7 @@ function latencyLine({ latencyMs, environment }: LatencyResult): string {
 
 function stageLine({ stagesMs, latencyMs }: LatencyResult): string {
   if (stagesMs === null || latencyMs === null || latencyMs.mean === 0) return "not told";
-  // Of a query cut into several batches the longest of each stage counts, so they can pass the latency.
+  // A foreign server's stages may pass the latency.
   const totalMs = STAGES.reduce((sum, { name }) => sum + stagesMs[name].mean, 0);
   const shares = STAGES.map(({ name }) => ({ name, share: stagesMs[name].mean / totalMs }));
   const byShare = shares.toSorted((a, b) => b.share - a.share);

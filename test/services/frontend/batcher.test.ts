@@ -12,7 +12,11 @@ import type { Query } from "../../../services/frontend/query.js";
 
 /** Answers when told to; a sample's probability is its first dense feature. */
 class HeldPredictor {
-  readonly batches: { readonly batch: ModelBatch; isAbandoned: boolean; finish(): void }[] = [];
+  readonly batches: {
+    readonly batch: ModelBatch;
+    isAbandoned: boolean;
+    finish(cost?: Cost): void;
+  }[] = [];
 
   predict(batch: ModelBatch): PredictCall {
     let resolve: (prediction: Prediction) => void = () => {};
@@ -21,7 +25,11 @@ class HeldPredictor {
       resolve = onDone;
       reject = onError;
     });
-    const entry = { batch, isAbandoned: false, finish: () => resolve(predictionOf(batch)) };
+    const entry = {
+      batch,
+      isAbandoned: false,
+      finish: (cost?: Cost) => resolve(predictionOf(batch, cost)),
+    };
     this.batches.push(entry);
     const abandon = (): void => {
       entry.isAbandoned = true;
@@ -35,13 +43,16 @@ class HeldPredictor {
   }
 }
 
-function predictionOf({ denseFeatures }: ModelBatch): Prediction {
+type Cost = Partial<Prediction["cost"]>;
+
+function predictionOf({ denseFeatures }: ModelBatch, cost: Cost = {}): Prediction {
   return {
     probability: denseFeatures.slice(),
     pooled: new Float32Array(denseFeatures.length),
     cost: {
       ...{ networkUs: 0, shardQueueUs: 0, memoryUs: 0, ssdUs: 0, poolUs: 0 },
       ...{ rowsHit: 0, rowsMissed: 0, blocksRead: 0, shards: [] },
+      ...cost,
     },
     denseWaitUs: 0,
     denseUs: 0,
@@ -85,9 +96,9 @@ class Bench {
   }
 
   /** Ends the newest batch after some time, and lets the next one start. */
-  async finish(afterMs: number): Promise<void> {
+  async finish(afterMs: number, cost: Cost = {}): Promise<void> {
     this.nowMs += afterMs;
-    this.predictor.batches.at(-1)!.finish();
+    this.predictor.batches.at(-1)!.finish(cost);
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
 
@@ -129,6 +140,36 @@ describe("Batcher", () => {
     assert.deepEqual(bench.predictor.sampleCounts, [8, 8, 8]);
     const expected = Array.from({ length: 24 }, (_, i) => i);
     assert.deepEqual([...(await result).probability], expected);
+  });
+
+  it("tells a split of the time of a query in several batches that ran side by side", async () => {
+    const bench = new Bench({ batchesInFlightMax: 2 });
+    const { result } = bench.submit(20);
+    const [first, second] = bench.predictor.batches;
+    // 30 ms in the network beside 30 ms of a slow disk: together they are no 60 ms.
+    first!.finish({ networkUs: 30_000, ssdUs: 100, rowsHit: 4, rowsMissed: 1, blocksRead: 1 });
+    await bench.finish(30, { networkUs: 100, ssdUs: 29_000, rowsHit: 2, rowsMissed: 3 });
+
+    assert.ok(second !== undefined);
+    const { stages } = await result;
+    const { networkUs, shardQueueUs, memoryUs, ssdUs, poolUs, queueUs, denseUs } = stages;
+    const sumUs = networkUs + shardQueueUs + memoryUs + ssdUs + poolUs + queueUs + denseUs;
+    assert.ok(sumUs <= 30_000, `${sumUs} us of 30 ms`);
+    assert.equal(ssdUs, 29_000);
+    const { rowsHit, rowsMissed, blocksRead } = stages;
+    assert.deepEqual(
+      { rowsHit, rowsMissed, blocksRead },
+      { rowsHit: 6, rowsMissed: 4, blocksRead: 1 },
+    );
+  });
+
+  it("counts from the admission what a later batch of a query waited", async () => {
+    const bench = new Bench();
+    const { result } = bench.submit(20);
+    await bench.finish(40);
+    await bench.finish(10);
+
+    assert.equal((await result).stages.queueUs, 40_000);
   });
 
   it("lets a higher priority pass those that wait", async () => {

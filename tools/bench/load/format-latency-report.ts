@@ -5,7 +5,7 @@ import { formatVerdict } from "./format-slo.js";
 import { formatTrace } from "./format-trace.js";
 import type { LatencySummary } from "./latency-histogram.js";
 import type { LatencyResult } from "./latency-result.js";
-import { STAGES } from "./stages.js";
+import { overlapOf, STAGES } from "./stages.js";
 
 const BAR_WIDTH = 20;
 
@@ -85,15 +85,17 @@ function formatLatencies(result: LatencyResult): string {
     rows,
   );
   const note = "latency counts from the intended send time, service time from the real one";
-  return `${table}\n${note}${formatLagWarning(result)}${formatSelfTest(result)}`;
+  const late = describeLateness(result);
+  const warning = late === undefined ? "" : `\nNOTE: ${late}`;
+  return `${table}\n${note}${warning}${formatSelfTest(result)}`;
 }
 
-/** A generator that is late itself measures itself. */
-function formatLagWarning({ generatorLagMs, latencyMs }: LatencyResult): string {
-  if (generatorLagMs === null || latencyMs === null) return "";
-  if (generatorLagMs.p99 < latencyMs.p99 / 10) return "";
+/** A generator that is late itself measures itself; `undefined` when it was not. */
+export function describeLateness({ generatorLagMs, latencyMs }: LatencyResult): string | undefined {
+  if (generatorLagMs === null || latencyMs === null) return undefined;
+  if (generatorLagMs.p99 < latencyMs.p99 / 10) return undefined;
   const share = Math.round((generatorLagMs.p99 / latencyMs.p99) * 100);
-  return `\nNOTE: the generator itself was late, at p99 by ${share} % of the latency: give it a lower rate or more cores`;
+  return `the generator itself was late, at p99 by ${share} % of the latency: give it a lower rate or more cores`;
 }
 
 function formatSelfTest({ generator }: LatencyResult): string {
@@ -121,6 +123,8 @@ function formatErrors({ errorsByCode, degradedRatio, defaultRowCount }: LatencyR
 
 function formatStages({ stagesMs, latencyMs }: LatencyResult): string {
   if (stagesMs === null || latencyMs === null) return "the answers carry no stage times";
+  const overlapMs = overlapOf(stagesMs, latencyMs.mean);
+  if (overlapMs !== undefined) return formatOverlap(stagesMs, latencyMs.mean, overlapMs);
   const rows = STAGES.map(({ name, what }) => {
     const summary = stagesMs[name];
     const share = latencyMs.mean === 0 ? 0 : summary.mean / latencyMs.mean;
@@ -148,6 +152,36 @@ function formatStages({ stagesMs, latencyMs }: LatencyResult): string {
     rows,
   );
   return `${table}\nmeans add up to the mean latency, percentiles do not`;
+}
+
+/** Stages that are no split of the latency get no share of it. */
+function formatOverlap(
+  stagesMs: NonNullable<LatencyResult["stagesMs"]>,
+  latencyMeanMs: number,
+  overlapMs: number,
+): string {
+  const table = formatTable(
+    [
+      { title: "stage, ms", align: "left" },
+      { title: "p50" },
+      { title: "p99" },
+      { title: "mean" },
+      { title: "", align: "left" },
+    ],
+    STAGES.map(({ name, what }) => {
+      const { p50, p99, mean } = stagesMs[name];
+      return [name, formatMs(p50), formatMs(p99), formatMs(mean), what];
+    }),
+  );
+  return `${table}\nNOTE: ${describeOverlap(latencyMeanMs, overlapMs)}`;
+}
+
+/** Why stages show no shares. */
+export function describeOverlap(latencyMeanMs: number, overlapMs: number): string {
+  return (
+    `the server's stages overlap: their means add up to ${formatMs(overlapMs)} ms, the mean latency is ` +
+    `${formatMs(latencyMeanMs)} ms, so they are no split of it`
+  );
 }
 
 function formatRows({ hitRatio, rowsHit, rowsMissed, blocksRead }: LatencyResult): string {

@@ -65,9 +65,12 @@ export class LatencyHistogram {
     this.#sumUs += sumUs;
   }
 
-  /** Milliseconds that this percentage of all values do not exceed; 0 when there are none. */
+  /**
+   * Milliseconds that this percentage of all values do not exceed; 0 when there are none. A bucket
+   * stands for its highest value, which may be above all that were recorded: never more than `maxMs`.
+   */
   percentileMs(percentile: number): number {
-    return this.#histogram.getValueAtPercentile(percentile) / 1000;
+    return Math.min(this.#histogram.getValueAtPercentile(percentile) / 1000, this.maxMs);
   }
 
   get meanMs(): number {

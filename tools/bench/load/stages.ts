@@ -6,8 +6,9 @@ import {
 } from "./latency-histogram.js";
 
 /**
- * Where a query's time goes. The stages of one query add up to its latency, so their means add up
- * to the mean latency; their percentiles do not add up.
+ * Where a query's time goes. The stages of one query follow each other and add up to its latency, so
+ * their means add up to the mean latency (`overlapOf` tells when a server's do not); their percentiles
+ * do not add up.
  */
 export const STAGES = [
   { name: "client", what: "generator, its gRPC, and the way to the frontend and back" },
@@ -35,6 +36,21 @@ const PARAMETER_BY_STAGE: Readonly<Record<Exclude<StageName, "client" | "other">
 };
 
 export type StageTimesUs = Readonly<Record<StageName, number>>;
+
+/** Rounding to microseconds and the frontend's own clock explain this much. */
+const OVERLAP_SHARE_MAX = 0.01;
+
+/**
+ * The sum of the stages' means, ms, when it is above the mean latency: the server reported stages that
+ * ran side by side, and their means are no split of the latency. `undefined` when they are one.
+ */
+export function overlapOf(
+  stagesMs: Readonly<Record<StageName, LatencySummary>>,
+  latencyMeanMs: number,
+): number | undefined {
+  const sumMs = STAGES.reduce((sum, { name }) => sum + stagesMs[name].mean, 0);
+  return sumMs > latencyMeanMs * (1 + OVERLAP_SHARE_MAX) + 0.01 ? sumMs : undefined;
+}
 
 /** Splits one query's latency into stages; `undefined` when the answer reports no times. */
 export function stageTimesOf(reply: InferReply, latencyMs: number): StageTimesUs | undefined {

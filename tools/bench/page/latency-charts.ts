@@ -1,7 +1,8 @@
+import { describeOverlap } from "../load/format-latency-report.js";
 import { formatMs } from "../load/format-numbers.js";
 import { LatencyHistogram } from "../load/latency-histogram.js";
 import type { LatencyResult } from "../load/latency-result.js";
-import { STAGES } from "../load/stages.js";
+import { overlapOf, STAGES } from "../load/stages.js";
 import { axisName, type Chart, COLORS, GRID, LEGEND, valueAxis, valueAxisAcross } from "./chart.js";
 
 const MiB = 1024 ** 2;
@@ -147,19 +148,26 @@ function secondsAxis(seconds: readonly number[]) {
   } as const;
 }
 
-/** Mean times add up, so each stage's bar begins where the one above it ends. */
-export function stageChart({ stagesMs }: LatencyResult): Chart | undefined {
-  if (stagesMs === null) return undefined;
+/**
+ * Mean times add up, so each stage's bar begins where the one above it ends; those that overlap all
+ * begin at 0.
+ */
+export function stageChart({ stagesMs, latencyMs }: LatencyResult): Chart | undefined {
+  if (stagesMs === null || latencyMs === null) return undefined;
+  const overlapMs = overlapOf(stagesMs, latencyMs.mean);
   const starts: number[] = [];
   let at = 0;
   for (const { name } of STAGES) {
     starts.push(at);
-    at += stagesMs[name].mean;
+    if (overlapMs === undefined) at += stagesMs[name].mean;
   }
   const names = STAGES.map(({ name }) => name);
   return {
     title: "Where a mean query's time goes.",
-    note: "Stages in their order; together they are the mean latency.",
+    note:
+      overlapMs === undefined
+        ? "Stages in their order; together they are the mean latency."
+        : `NOTE: ${describeOverlap(latencyMs.mean, overlapMs)}.`,
     height: 60 + 30 * names.length,
     option: (width) => ({
       grid: { ...GRID, top: 12, right: width === "wide" ? 80 : 62 },

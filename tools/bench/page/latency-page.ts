@@ -1,6 +1,6 @@
 import { formatBytes, formatCount } from "../../cli/table.js";
 import { formatGeneratorVerdict } from "../load/format-generator.js";
-import { describeLoop } from "../load/format-latency-report.js";
+import { describeLateness, describeLoop } from "../load/format-latency-report.js";
 import { formatMs, formatPercent, formatRate } from "../load/format-numbers.js";
 import { formatVerdict } from "../load/format-slo.js";
 import type { LatencySummary } from "../load/latency-histogram.js";
@@ -37,7 +37,8 @@ export function renderLatencyPage(result: LatencyResult): string {
   return htmlPage(title, sections.filter((section) => section !== "").join("\n"));
 }
 
-function banner({ endedBy, generator }: LatencyResult): string {
+function banner(result: LatencyResult): string {
+  const { endedBy, generator } = result;
   const lines: string[] = [];
   if (endedBy === "interrupt")
     lines.push("PARTIAL: the run was interrupted; this is what was measured.");
@@ -50,6 +51,8 @@ function banner({ endedBy, generator }: LatencyResult): string {
   ) {
     lines.push(formatGeneratorVerdict(generator));
   }
+  const late = describeLateness(result);
+  if (late !== undefined) lines.push(`NOTE: ${late}.`);
   return lines.map((line) => `<p class="banner">${escapeHtml(line)}</p>`).join("");
 }
 

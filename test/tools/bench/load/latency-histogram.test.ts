@@ -25,6 +25,21 @@ describe("LatencyHistogram", () => {
     );
   });
 
+  it("gives no percentile above the greatest value", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 60_000_000 }), { minLength: 1, maxLength: 50 }),
+        (valuesUs) => {
+          const histogram = new LatencyHistogram();
+          for (const us of valuesUs) histogram.recordUs(us);
+
+          const { p99, p999, max } = histogram.summary()!;
+          assert.ok(p99 <= max && p999 <= max, `${p99}, ${p999}, max ${max}`);
+        },
+      ),
+    );
+  });
+
   it("keeps the exact mean", () => {
     const histogram = new LatencyHistogram();
     for (const us of [1, 10_001, 20_002]) histogram.recordUs(us);
