@@ -41,10 +41,20 @@ export async function* readDlrmDatasets(
     await pipeline(packed, createWriteStream(unpackedPath));
     yield* readTrace(unpackedPath, context, options);
   } catch (error) {
-    throw fromFileError(error, unpackedPath);
+    throw ofPacked(error, options, path);
   } finally {
     rmSync(unpackedPath, { force: true });
   }
+}
+
+/** Names the log that was given, not only the file it was unpacked to. */
+function ofPacked(error: unknown, { unpackedPath }: TraceOptions, path: string): unknown {
+  const coded = fromFileError(error, unpackedPath);
+  const isOfContents =
+    coded instanceof ShardpoolError &&
+    (coded.code === "FILE_CORRUPT" || coded.code === "FORMAT_UNSUPPORTED");
+  if (!isOfContents || coded.detail.startsWith(path)) return coded;
+  return new ShardpoolError(coded.code, `${path}, unpacked: ${coded.detail}`, { cause: error });
 }
 
 async function* readTrace(

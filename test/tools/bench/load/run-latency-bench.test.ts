@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { ShardpoolError } from "../../../../lib/errors.js";
 import { LatencyHistogram } from "../../../../tools/bench/load/latency-histogram.js";
@@ -258,6 +259,27 @@ describe("runLatencyBench()", { concurrency: 4 }, () => {
     assert.ok(result.answeredCount > 10);
     assert.ok(Object.keys(result.errorsByCode).includes("TARGET_UNAVAILABLE"));
     assert.throws(() => assertGoodResult(result, 1), { code: "TARGET_UNAVAILABLE" });
+  });
+
+  it("goes on when the target dies and another takes its place in time", async () => {
+    const listenAddress = `unix:${join(tempFolder(), "target.sock")}`;
+    const first = await startServer({ listenAddress });
+    const controller = new AbortController();
+    const running = runLatencyBench(
+      { ...files, target: listenAddress, qps: 100, seconds: 30, warmupSeconds: 0 },
+      { signal: controller.signal },
+    );
+    await waitFor("twenty queries", () => first.arrivedCount > 20);
+    await first.stop();
+    const second = await startServer({ listenAddress });
+    await waitFor("twenty more", () => second.arrivedCount > 20);
+    controller.abort();
+
+    const result = await running;
+
+    assert.equal(result.endedBy, "interrupt");
+    assert.ok(result.answeredCount > 30, `${result.answeredCount} answered`);
+    for (const code of Object.keys(result.errorsByCode)) assert.equal(code, "TARGET_UNAVAILABLE");
   });
 
   it("keeps what it measured when it is interrupted", async () => {

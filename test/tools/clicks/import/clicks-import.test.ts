@@ -236,6 +236,13 @@ describe("importClicks()", () => {
     }
   });
 
+  it("names the packed trace that cannot be read", async () => {
+    const path = join(folder, "junk.pt.gz");
+    writeFileSync(path, gzipSync("no archive"));
+
+    await assert.rejects(importTrace(path), { code: "FILE_CORRUPT", message: /junk\.pt\.gz/ });
+  });
+
   it("is a command whose logs the others read", async () => {
     const path = join(folder, "command.txt");
     writeFileSync(path, `${`${criteoLine()}\n`.repeat(300)}bad line\n`);
