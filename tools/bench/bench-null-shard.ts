@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { markHeapInOneGo } from "../../lib/garbage-collection.js";
+import { setUpForBatches } from "../../lib/garbage-collection.js";
 import { SHARD_DEFAULTS, startNullShard } from "../../shards/index.js";
 import { parseWholeNumber } from "../cli/parse-number.js";
 import { serveUntilStopped } from "../cli/serve-until-stopped.js";
@@ -22,7 +22,7 @@ export function benchNullShardCommand(): Command {
         "It prints one JSON line when it serves, and serves until SIGTERM or Ctrl-C.",
     )
     .action(async (options: { readonly listen: string; readonly columns: number }) => {
-      markHeapInOneGo();
+      setUpForBatches();
       const { listen: listenAddress, columns: columnCount } = options;
       await serveUntilStopped(await startNullShard({ listenAddress, columnCount }), {});
     });

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { markHeapInOneGo } from "../../lib/garbage-collection.js";
+import { setUpForBatches } from "../../lib/garbage-collection.js";
 import { parseWholeNumber } from "../cli/parse-number.js";
 import { serveUntilStopped } from "../cli/serve-until-stopped.js";
 import { startSingleProcess } from "./single-process.js";
@@ -33,7 +33,7 @@ export function benchSingleProcessCommand(): Command {
         readonly denseWorkers: number;
         readonly denseThreads: number;
       }) => {
-        markHeapInOneGo();
+        setUpForBatches();
         const server = await startSingleProcess({
           modelDir: options.model,
           planFile: options.plan,

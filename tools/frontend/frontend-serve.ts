@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { markHeapInOneGo } from "../../lib/garbage-collection.js";
+import { setUpForBatches } from "../../lib/garbage-collection.js";
 import { FRONTEND_DEFAULTS, startFrontend } from "../../services/frontend/index.js";
 import { parseShardAddress } from "../cli/parse-shard-address.js";
 import { serveUntilStopped } from "../cli/serve-until-stopped.js";
@@ -71,7 +71,7 @@ export function frontendServeCommand(): Command {
 }
 
 async function frontendServe(options: FrontendServeOptions): Promise<void> {
-  markHeapInOneGo();
+  setUpForBatches();
   const frontend = await startFrontend({
     modelDir: options.model,
     planFile: options.plan,

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { markHeapInOneGo } from "../../lib/garbage-collection.js";
+import { setUpForBatches } from "../../lib/garbage-collection.js";
 import { type RawShardConfig, SHARD_DEFAULTS, startShard } from "../../shards/index.js";
 import { parseWholeNumber } from "../cli/parse-number.js";
 import { serveUntilStopped } from "../cli/serve-until-stopped.js";
@@ -48,7 +48,7 @@ export function shardServeCommand(): Command {
 }
 
 async function shardServe(options: ShardServeOptions): Promise<void> {
-  markHeapInOneGo();
+  setUpForBatches();
   const config: RawShardConfig = {
     storeFile: options.store,
     listenAddress: options.listen,

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setUpForBatches } from "../../../../lib/garbage-collection.js";
 import { startServiceProcess } from "../../../cluster/service-process.js";
 import type { MicroBench, MicroContext } from "../micro-bench.js";
 import { exchangeContender } from "./exchange-contender.js";
@@ -23,6 +24,8 @@ export const rpcUnary: MicroBench = {
 };
 
 async function compare(context: MicroContext, subject: "stream" | "unary"): Promise<void> {
+  // This process stands for a frontend, and has its settings.
+  setUpForBatches();
   const shard = await startServiceProcess({
     name: "null-shard",
     args: ["bench", "null-shard", "--listen", "127.0.0.1:0", "--columns", String(RPC_COLUMN_COUNT)],
