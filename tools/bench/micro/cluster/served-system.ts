@@ -11,6 +11,8 @@ import { warmingQueries } from "./serving-queries.js";
 
 const START_TIMEOUT_MS = 120_000;
 const STOP_GRACE_MS = 10_000;
+/** One carries 128 KiB a round trip (`REQUEST_WINDOW_BYTES`), half a query of 128 samples. */
+const CONNECTION_COUNT = 8;
 /** Longer than any answer takes on a machine that others use. */
 const ANSWER_TIMEOUT_MS = 60_000;
 
@@ -75,7 +77,10 @@ interface StartedProcesses {
 
 async function warm(files: ServingFiles, started: StartedProcesses): Promise<ServedSystem> {
   const { name, address, pids } = started;
-  const client = new InferenceClient(address, { channelCount: 1, timeoutMs: ANSWER_TIMEOUT_MS });
+  const client = new InferenceClient(address, {
+    channelCount: CONNECTION_COUNT,
+    timeoutMs: ANSWER_TIMEOUT_MS,
+  });
   const ask = (query: Buffer): Promise<Float32Array> =>
     new Promise((resolve, reject) => {
       client.infer(query, (error, reply) => {
