@@ -7,7 +7,7 @@ import { hashManifest } from "../../../lib/model/manifest.js";
 import { formatGrid } from "../../../tools/bench/grid/format-grid.js";
 import { cellKey, type GridCell, type GridSide } from "../../../tools/bench/grid/grid-cell.js";
 import { type GridOptions, parseGridOptions } from "../../../tools/bench/grid/grid-options.js";
-import { mergeRuns } from "../../../tools/bench/grid/measure-cell.js";
+import { mergeRuns, overheadOf } from "../../../tools/bench/grid/measure-cell.js";
 import { cellNames, runGrid } from "../../../tools/bench/grid/run-grid.js";
 import { renderGridPage } from "../../../tools/bench/page/grid-page.js";
 import { tinyManifest, writeBenchLog } from "../../support/bench-log.js";
@@ -26,6 +26,20 @@ const SIDE: GridSide = {
 };
 
 describe("bench grid", () => {
+  it("takes overheads from each round's own two runs, so that a slower hour is none", () => {
+    const side = (p50: number): GridSide => ({ ...SIDE, latencyMs: { ...SIDE.latencyMs, p50 } });
+
+    // Twice the time of one process in each round; the machine is ten times slower in the second.
+    const { overhead, p50RatioRange } = overheadOf(
+      [side(4), side(40), side(5)],
+      [side(2), side(20), side(2)],
+    );
+
+    assert.equal(overhead.p50, 2);
+    assert.equal(overhead.cpu, 1);
+    assert.deepEqual(p50RatioRange, { low: 2, high: 2.5 });
+  });
+
   it("crosses strategies with shard counts, and needs one shard once", () => {
     const options = gridOptions({ strategies: "one-shard,load", shardCounts: "1,4,4" });
 

@@ -33,7 +33,8 @@ export function formatGrid(result: GridResult): string {
       measured.map(rowOf),
     ),
     "",
-    "p50, p90, p99 and CPU without a unit: cluster over single process; rounds: the rounds' own p50 ratios",
+    "p50, p90, p99 and CPU without a unit: cluster over single process, the median of the rounds' own ratios;",
+    "rounds: the rounds' own p50 ratios",
     ...cells.flatMap((cell) => (cell.status === "measured" ? [] : [formatRefused(cell)])),
     ...formatBest(measured),
   ];

@@ -39,7 +39,7 @@ const measuredSchema = z
     cluster: sideSchema,
     /** The same stores' rows in one process, in turns with the cluster. */
     single: sideSchema,
-    /** Cluster over single process. */
+    /** Cluster over single process: the median of the rounds' own ratios. */
     overhead: z
       .strictObject({ p50: z.number(), p90: z.number(), p99: z.number(), cpu: z.number() })
       .readonly(),

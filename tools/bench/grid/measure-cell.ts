@@ -7,6 +7,7 @@ import { type LocalCluster, startLocalCluster } from "../../cluster/local-cluste
 import { type ServiceProcess, startServiceProcess } from "../../cluster/service-process.js";
 import { makePlanFile } from "../../plan/plan-make.js";
 import { parseMakeOptions } from "../../plan/plan-options.js";
+import { median } from "../compare/statistics.js";
 import type { BenchQueries } from "../load/bench-queries.js";
 import { LatencyHistogram } from "../load/latency-histogram.js";
 import type { LatencyResult } from "../load/latency-result.js";
@@ -129,20 +130,35 @@ async function measureInTurns(
   }
   const clusterSide = mergeRuns(runs.cluster);
   const singleSide = mergeRuns(runs.single);
-  const p50Ratios = runs.cluster.map(
-    (run, round) => run.latencyMs!.p50 / runs.single[round]!.latencyMs!.p50,
-  );
   return {
     shardsUsed: new Set(plan.partitions.flatMap((partition) => partition.shards)).size,
     partitionCount: plan.partitions.length,
     estimateUs: Math.max(...plan.estimate.map(({ costUs }) => costUs)),
     cluster: clusterSide,
     single: singleSide,
+    ...overheadOf(runs.cluster.map(sideOf), runs.single.map(sideOf)),
+  };
+}
+
+const sideOf = (run: LatencyResult): GridSide => mergeRuns([run]);
+
+/**
+ * The median of the rounds' own ratios: a round's two runs follow each other, so a machine that grows
+ * slower from round to round does not pass for overhead, and the median lies within the rounds shown.
+ */
+export function overheadOf(
+  cluster: readonly GridSide[],
+  single: readonly GridSide[],
+): Pick<Measurement, "overhead" | "p50RatioRange"> {
+  const ratios = (value: (side: GridSide) => number): number[] =>
+    cluster.map((side, round) => value(side) / value(single[round]!));
+  const p50Ratios = ratios(({ latencyMs }) => latencyMs.p50);
+  return {
     overhead: {
-      p50: clusterSide.latencyMs.p50 / singleSide.latencyMs.p50,
-      p90: clusterSide.latencyMs.p90 / singleSide.latencyMs.p90,
-      p99: clusterSide.latencyMs.p99 / singleSide.latencyMs.p99,
-      cpu: clusterSide.cpuMs / singleSide.cpuMs,
+      p50: median(p50Ratios),
+      p90: median(ratios(({ latencyMs }) => latencyMs.p90)),
+      p99: median(ratios(({ latencyMs }) => latencyMs.p99)),
+      cpu: median(ratios(({ cpuMs }) => cpuMs)),
     },
     p50RatioRange: { low: Math.min(...p50Ratios), high: Math.max(...p50Ratios) },
   };

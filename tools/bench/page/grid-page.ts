@@ -87,7 +87,7 @@ function ratioChart(cells: readonly MeasuredCell[]): Chart {
   });
   return {
     title: "Cluster over single process.",
-    note: "1 (dashed) is no overhead.",
+    note: "The median of the rounds' own ratios; 1 (dashed) is no overhead.",
     height: 90 + 52 * cells.length,
     option: (width) => ({
       legend: LEGEND,
