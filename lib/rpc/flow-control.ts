@@ -21,8 +21,10 @@ export const FLOW_CONTROL_CHANNEL_OPTIONS = {
   "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
 } as const;
 
-/** Opens the window on a server's side, for which grpc-js has no option
- * (https://github.com/grpc/grpc-node/pull/3058 is open). */
+/**
+ * Opens the window on a server's side, for which grpc-js has no option
+ * (https://github.com/grpc/grpc-node/pull/3058 is open).
+ */
 export function openSessionWindow(session: ServerHttp2Session, windowBytes: number): void {
   session.settings({ initialWindowSize: windowBytes });
   session.setLocalWindowSize(windowBytes);

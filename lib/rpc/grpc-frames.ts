@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { ShardpoolError } from "../errors.js";
 import { messagePool } from "./byte-pool.js";
 
@@ -16,12 +17,24 @@ export function writeGrpcPrefix(bytes: Buffer, offset: number, messageBytes: num
   bytes.writeUInt32BE(messageBytes, offset + 1);
 }
 
-/** A message behind its prefix; copies it. */
-export function frameOf(message: Uint8Array): GrpcFrame {
-  const frame = Buffer.allocUnsafe(GRPC_PREFIX_BYTES + message.length);
-  writeGrpcPrefix(frame, 0, message.length);
-  frame.set(message, GRPC_PREFIX_BYTES);
-  return frame;
+/**
+ * Writes a message to a stream that is open.
+ *
+ * @param onSent Called once the frame's memory may be used again; never, when the stream fails first.
+ */
+export function writeFrame(stream: Writable, frame: GrpcFrame, onSent?: () => void): void {
+  if (onSent) stream.write(frame, (error) => error || onSent());
+  else stream.write(frame);
+}
+
+/** Writes a message without its prefix to a stream that is open, and ends it; the message is not copied. */
+export function endWithMessage(stream: Writable, message: Uint8Array): void {
+  const prefix = Buffer.allocUnsafe(GRPC_PREFIX_BYTES);
+  writeGrpcPrefix(prefix, 0, message.length);
+  stream.cork();
+  stream.write(prefix);
+  stream.end(message);
+  stream.uncork();
 }
 
 const START_BYTES = 256;

@@ -1,12 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { status } from "@grpc/grpc-js";
 import { ShardpoolError } from "../errors.js";
-import {
-  GRPC_PREFIX_BYTES,
-  type GrpcFrame,
-  GrpcFrameReader,
-  writeGrpcPrefix,
-} from "./grpc-frames.js";
+import { endWithMessage, type GrpcFrame, GrpcFrameReader, writeFrame } from "./grpc-frames.js";
 import { toServiceError } from "./grpc-status.js";
 
 const { HTTP2_HEADER_CONTENT_TYPE, HTTP2_HEADER_STATUS, NGHTTP2_NO_ERROR } = constants;
@@ -83,8 +78,7 @@ export class GrpcServerCall {
   send(frame: GrpcFrame, onSent?: () => void): void {
     if (this.#isEnded || this.#stream.destroyed) return;
     this.#respond();
-    if (onSent) this.#stream.write(frame, (error) => error || onSent());
-    else this.#stream.write(frame);
+    writeFrame(this.#stream, frame, onSent);
   }
 
   /** Sends a message without its prefix, and ends the call; the message must not change afterwards. */
@@ -92,12 +86,7 @@ export class GrpcServerCall {
     if (this.#isEnded || this.#stream.destroyed) return;
     this.#isEnded = true;
     this.#respond();
-    const prefix = Buffer.allocUnsafe(GRPC_PREFIX_BYTES);
-    writeGrpcPrefix(prefix, 0, message.length);
-    this.#stream.cork();
-    this.#stream.write(prefix);
-    this.#stream.end(message);
-    this.#stream.uncork();
+    endWithMessage(this.#stream, message);
   }
 
   /** Reads nothing more until all that was sent has gone out. */

@@ -9,12 +9,7 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { listenOptionsOf } from "../http/listen.js";
 import { FLOW_CONTROL_WINDOW_BYTES } from "./flow-control.js";
-import {
-  GRPC_PREFIX_BYTES,
-  type GrpcFrame,
-  GrpcFrameReader,
-  writeGrpcPrefix,
-} from "./grpc-frames.js";
+import { endWithMessage, type GrpcFrame, GrpcFrameReader, writeFrame } from "./grpc-frames.js";
 
 const {
   HTTP2_HEADER_AUTHORITY,
@@ -251,19 +246,11 @@ function watch(
       return stream.writableLength;
     },
     send: (frame, onSent) => {
-      if (stream.destroyed || stream.writableEnded) return;
-      if (onSent) stream.write(frame, (error) => error || onSent());
-      else stream.write(frame);
+      if (!stream.destroyed && !stream.writableEnded) writeFrame(stream, frame, onSent);
     },
     halfClose: () => stream.end(),
     sendLast: (message) => {
-      if (stream.destroyed || stream.writableEnded) return;
-      const prefix = Buffer.allocUnsafe(GRPC_PREFIX_BYTES);
-      writeGrpcPrefix(prefix, 0, message.length);
-      stream.cork();
-      stream.write(prefix);
-      stream.end(message);
-      stream.uncork();
+      if (!stream.destroyed && !stream.writableEnded) endWithMessage(stream, message);
     },
     cancel: () => {
       end(serviceError(status.CANCELLED, "the client gave the call up"));

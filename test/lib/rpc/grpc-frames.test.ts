@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { frameOf, GrpcFrameReader } from "../../../lib/rpc/grpc-frames.js";
+import { GrpcFrameReader } from "../../../lib/rpc/grpc-frames.js";
+import { frameOf } from "../../support/grpc-frame.js";
 
 const MESSAGE_BYTES_MAX = 1000;
 

@@ -5,11 +5,11 @@ import { after, before, describe, it } from "node:test";
 import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { ShardpoolError } from "../../../lib/errors.js";
 import { createLog } from "../../../lib/log.js";
-import { frameOf } from "../../../lib/rpc/grpc-frames.js";
 import { type GrpcServer, startGrpcServer } from "../../../lib/rpc/grpc-server.js";
 import type { GrpcServerCall } from "../../../lib/rpc/grpc-server-call.js";
 import { GrpcSession, type UnaryMethod } from "../../../lib/rpc/grpc-session.js";
 import { unaryHandler } from "../../../lib/rpc/unary-handler.js";
+import { frameOf } from "../../support/grpc-frame.js";
 import { tempFolder } from "../../support/temp-folder.js";
 
 const same = (bytes: Buffer): Buffer => bytes;
